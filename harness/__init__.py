@@ -1,0 +1,1 @@
+"""The harness: replays snapshots through workers in memory-limited sandboxes."""
