@@ -1,0 +1,303 @@
+"""What the budgets say of the runs: findings, and the confirming runs that a decision needs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from harness.core.baseline import Baseline, fingerprint, median_peak_bytes
+from harness.core.case import Case
+from harness.core.conditions import Conditions, differences
+from harness.core.ending import Ending
+from harness.core.finding import Finding, Severity, Subject
+from harness.core.quantity import Percent, Size
+from harness.core.run import Purpose, Run
+from harness.core.scaling import fit_line
+from harness.core.scenario import Budget, Scenario
+from harness.core.units import format_bytes
+
+# Relative spread of a peak over repeats of the same case, measured on each sandbox.
+NOISE: Final = {"cgroup": 0.001, "docker": 0.005, "process": 0.03, "fake": 0.0}
+# Charges are batched by 64 pages on each processor, so no counter is finer than this.
+NOISE_FLOOR_BYTES: Final = 512 * 1024
+
+
+def noise_floor_bytes(sandbox: str, peak_bytes: int) -> int:
+    """Return the difference in bytes below which two peaks are the same."""
+    return max(NOISE_FLOOR_BYTES, int(peak_bytes * NOISE.get(sandbox, 0.03)))
+
+
+class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
+    """A run wanted at a budget's size, because the budget lies inside a run's interval."""
+
+    run: Run
+    case: Case
+
+
+def confirmations(scenario: Scenario, runs: Sequence[Run]) -> tuple[Confirmation, ...]:
+    """Return the confirming runs that the peak budgets still need, one for each case and size."""
+    wanted: dict[str, Confirmation] = {}
+    done = {run.case.name for run in runs if run.purpose is Purpose.CONFIRMATION}
+    for budget in scenario.budget:
+        for run in _measured(runs, budget.worker):
+            if budget.peak is None or run.peak is None or run.approximate:
+                continue
+            case = _case_at(run.case, budget.peak)
+            if run.peak.holds(budget.peak.bytes) and case.name not in done:
+                wanted.setdefault(case.name, Confirmation(run=run, case=case))
+    return tuple(wanted.values())
+
+
+def _case_at(case: Case, size: Size) -> Case:
+    """Return the same case under a limit of `size`."""
+    return msgspec.structs.replace(
+        case, memory_limit_bytes=size.bytes, memory_limit_label=size.text
+    )
+
+
+def _measured(runs: Sequence[Run], worker: str) -> Iterable[Run]:
+    """Yield the verdict runs of a worker that completed, so that their peak is a peak."""
+    for run in runs:
+        if run.case.worker == worker and run.purpose is Purpose.VERDICT and run.completed:
+            yield run
+
+
+def judge_budgets(
+    scenario: Scenario, runs: Sequence[Run], conditions: Conditions, baseline: Baseline | None
+) -> tuple[Finding, ...]:
+    """Return what the scenario's budgets find in its runs."""
+    findings: list[Finding] = []
+    for budget in scenario.budget:
+        measured = tuple(_measured(runs, budget.worker))
+        if budget.peak is not None:
+            findings.extend(_judge_peaks(budget, budget.peak, measured, runs))
+        if budget.growth is not None:
+            findings.extend(_judge_growth(budget, budget.growth, measured, conditions, baseline))
+        if budget.per_input_byte is not None:
+            findings.extend(_judge_slopes(budget, budget.per_input_byte, measured))
+    return tuple(findings)
+
+
+def _judge_peaks(
+    budget: Budget, size: Size, measured: Sequence[Run], runs: Sequence[Run]
+) -> Iterable[Finding]:
+    for run in measured:
+        if run.peak is None:
+            yield _unknown(budget, run, Subject.PEAK, "not one sample of it could be taken")
+        elif run.peak.peak_bytes > size.bytes:
+            yield _over_peak(budget, run, size)
+        elif run.peak.holds(size.bytes):
+            yield from _judge_inside(budget, run, size, runs)
+    for run in runs:
+        # A worker that died above its budget is over it, whatever ending was expected.
+        if _died_over(run, budget.worker, size):
+            yield _over_peak(budget, run, size)
+
+
+def _died_over(run: Run, worker: str, size: Size) -> bool:
+    return (
+        run.case.worker == worker
+        and run.purpose is Purpose.VERDICT
+        and run.ending is not None
+        and not run.completed
+        and run.peak is not None
+        and run.peak.peak_bytes > size.bytes
+    )
+
+
+def _over_peak(budget: Budget, run: Run, size: Size) -> Finding:
+    peak_bytes = run.peak.peak_bytes if run.peak is not None else 0
+    at_least = "at least " if run.peak_is_lower_bound else ""
+    return Finding(
+        budget=Subject.PEAK,
+        worker=budget.worker,
+        severity=Severity.FAILURE,
+        case=run.case.name,
+        run=run.number,
+        message=f"{run.case.name}: the peak of {at_least}{format_bytes(peak_bytes)} is over the "
+        f"budget `peak` of {size.text} by {at_least}{format_bytes(peak_bytes - size.bytes)}.",
+        next_step="Find what the worker keeps (its batches, lists, caches), or raise the budget "
+        "if it needs the memory.",
+    )
+
+
+def _judge_inside(budget: Budget, run: Run, size: Size, runs: Sequence[Run]) -> Iterable[Finding]:
+    """Judge a budget that lies inside a run's interval: a run at that limit decides."""
+    name = _case_at(run.case, size).name
+    for confirming in runs:
+        if confirming.purpose is Purpose.CONFIRMATION and confirming.case.name == name:
+            yield from _judge_confirmation(budget, run, size, confirming)
+            return
+    yield _unknown(budget, run, Subject.PEAK, _interval(run, size))
+
+
+def _judge_confirmation(budget: Budget, run: Run, size: Size, confirming: Run) -> Iterable[Finding]:
+    if confirming.completed:
+        return
+    if confirming.ending is Ending.OOM_KILLED:
+        yield Finding(
+            budget=Subject.PEAK,
+            worker=budget.worker,
+            severity=Severity.FAILURE,
+            case=run.case.name,
+            run=confirming.number,
+            message=f"{run.case.name}: the worker does not fit in its budget `peak` of "
+            f"{size.text}: a confirming run at that limit was killed.",
+            next_step="Find what the worker keeps, or raise the budget if it needs the memory.",
+        )
+    else:
+        ended = confirming.ending or f"without an ending ({confirming.reason})"
+        yield _unknown(
+            budget,
+            run,
+            Subject.PEAK,
+            f"{_interval(run, size)}, and the confirming run ended {ended}",
+        )
+
+
+def _interval(run: Run, size: Size) -> str:
+    if run.peak is None:
+        return "it has no peak"
+    upper = run.peak.peak_upper_bytes
+    top = "an unknown upper end" if upper is None else format_bytes(upper)
+    return f"{size.text} lies between {format_bytes(run.peak.peak_bytes)} and {top}"
+
+
+def _unknown(budget: Budget, run: Run, subject: Subject, why: str) -> Finding:
+    return Finding(
+        budget=subject,
+        worker=budget.worker,
+        severity=Severity.NO_VERDICT,
+        case=run.case.name,
+        run=run.number,
+        message=f"{run.case.name}: whether the budget `{subject}` is kept is not known: {why}.",
+        next_step="Run it in the docker or cgroup sandbox, where a run at the budget decides."
+        if run.approximate
+        else "Run it again; if this comes back, repeat the case.",
+    )
+
+
+def _judge_growth(
+    budget: Budget,
+    growth: Percent,
+    measured: Sequence[Run],
+    conditions: Conditions,
+    baseline: Baseline | None,
+) -> Iterable[Finding]:
+    if baseline is None:
+        yield _about_baseline(
+            budget,
+            "there is no baseline yet, so growth was not judged.",
+            "`oomproof baseline accept` makes this report the baseline.",
+        )
+        return
+    reasons = differences(baseline.conditions, conditions)
+    if reasons:
+        yield _about_baseline(
+            budget,
+            f"the baseline is not comparable, so growth was not judged: {'; '.join(reasons)}.",
+            "Run where the baseline was made, or accept this report with `oomproof baseline "
+            "accept`.",
+        )
+        return
+    for runs in _by_case(measured).values():
+        yield from _judge_case_growth(budget, growth, runs, baseline)
+
+
+def _judge_case_growth(
+    budget: Budget, growth: Percent, runs: Sequence[Run], baseline: Baseline
+) -> Iterable[Finding]:
+    run = runs[0]
+    entry = baseline.entry_of(run.case)
+    if entry is None:
+        yield _about_baseline(
+            budget,
+            f"{run.case.name}: the baseline does not hold this case, so its growth was not judged.",
+            "`oomproof baseline accept` adds it.",
+        )
+        return
+    if entry.snapshot_sha256 != fingerprint(run.case):
+        yield _about_baseline(
+            budget,
+            f"{run.case.name}: the baseline was made with another snapshot of this name, so growth "
+            "was not judged.",
+            "Use the same snapshot, or accept this report with `oomproof baseline accept`.",
+        )
+        return
+    peak_bytes = median_peak_bytes(runs)
+    floor_bytes = noise_floor_bytes(run.sandbox, entry.peak_bytes)
+    allowed_bytes = entry.peak_bytes + int(entry.peak_bytes * growth.fraction) + floor_bytes
+    if peak_bytes <= allowed_bytes:
+        return
+    grown_bytes = peak_bytes - entry.peak_bytes
+    yield Finding(
+        budget=Subject.GROWTH,
+        worker=budget.worker,
+        severity=Severity.FAILURE,
+        case=run.case.name,
+        run=run.number,
+        message=f"{run.case.name}: the peak grew from {format_bytes(entry.peak_bytes)} to "
+        f"{format_bytes(peak_bytes)}, by {format_bytes(grown_bytes)} "
+        f"({grown_bytes / max(1, entry.peak_bytes):.1%}); the budget `growth` allows "
+        f"{growth.text} beyond a noise floor of {format_bytes(floor_bytes)}.",
+        next_step="Look at what changed since the baseline; if the growth is meant, accept it with "
+        "`oomproof baseline accept`.",
+    )
+
+
+def _about_baseline(budget: Budget, message: str, next_step: str) -> Finding:
+    return Finding(
+        budget=Subject.BASELINE,
+        worker=budget.worker,
+        severity=Severity.NOTE,
+        message=f"{budget.worker}: {message}" if not message.startswith(budget.worker) else message,
+        next_step=next_step,
+    )
+
+
+def _by_case(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    cases: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.peak is not None:
+            cases[run.case.name].append(run)
+    return cases
+
+
+def _judge_slopes(budget: Budget, allowed: float, measured: Sequence[Run]) -> Iterable[Finding]:
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in measured:
+        groups[f"{run.case.variant} · {run.case.memory_limit_label}"].append(run)
+    for name, runs in groups.items():
+        points = [(run.case.input_bytes, run.peak.peak_bytes) for run in runs if run.peak]
+        line = fit_line(points)
+        if line is None:
+            yield _no_slope(budget, name)
+        elif line.slope > allowed:
+            yield _over_slope(budget, name, line.slope, allowed)
+    if not groups:
+        yield _no_slope(budget, budget.worker)
+
+
+def _over_slope(budget: Budget, name: str, slope: float, allowed: float) -> Finding:
+    return Finding(
+        budget=Subject.PER_INPUT_BYTE,
+        worker=budget.worker,
+        severity=Severity.FAILURE,
+        case=name,
+        message=f"{name}: each byte of snapshot costs {slope:.4g} bytes of peak; the budget "
+        f"`per_input_byte` allows {allowed:g}.",
+        next_step="Something is kept for every record: look for lists, caches and batches that "
+        "grow with the input.",
+    )
+
+
+def _no_slope(budget: Budget, name: str) -> Finding:
+    return Finding(
+        budget=Subject.PER_INPUT_BYTE,
+        worker=budget.worker,
+        severity=Severity.NO_VERDICT,
+        case=name,
+        message=f"{name}: the budget `per_input_byte` needs runs of two sizes that completed.",
+        next_step="Add a smaller snapshot, or raise the limit.",
+    )

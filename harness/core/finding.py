@@ -1,0 +1,48 @@
+"""A finding: one sentence about a run or a budget, and what it does to the verdict."""
+
+import enum
+
+import msgspec
+
+
+class Severity(enum.StrEnum):
+    """What a finding does to the verdict."""
+
+    FAILURE = "failure"
+    NO_VERDICT = "no_verdict"
+    NOTE = "note"
+
+
+class Subject(enum.StrEnum):
+    """What a finding is about; the first four are what a scenario asks for."""
+
+    EXPECT = "expect"
+    PEAK = "peak"
+    GROWTH = "growth"
+    PER_INPUT_BYTE = "per_input_byte"
+    BASELINE = "baseline"
+    SNAPSHOT = "snapshot"
+    OUTPUT = "output"
+    HARNESS = "harness"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing found.
+
+    Attributes:
+        budget: what was asked and not met, or what the finding is about.
+        worker: whom it concerns; empty where all.
+        message: a whole sentence for people.
+        next_step: what to do now, or empty.
+        case: the name of the case, or empty.
+        run: the number of the run, or None.
+
+    """
+
+    budget: Subject
+    worker: str
+    message: str
+    severity: Severity
+    next_step: str = ""
+    case: str = ""
+    run: int | None = None
