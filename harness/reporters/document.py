@@ -1,0 +1,153 @@
+"""`report.json`: the report as a versioned document, its reading, and the published schemas."""
+
+from typing import Any, Final
+
+import msgspec
+
+from harness.core.errors import InputError
+from harness.core.quantity import Duration, Limit, Percent, Size, describe_quantity
+from harness.core.report import SCHEMA, Report
+from harness.core.scenario import SCHEMA as SCENARIO_SCHEMA
+from harness.core.scenario import Scenario, explain
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What is read first of a document: whether the rest can be understood."""
+
+    schema: int
+
+
+def render_json(report: Report) -> bytes:
+    """Return the report as an indented JSON document in UTF-8."""
+    return msgspec.json.format(_encode(report), indent=2) + b"\n"
+
+
+def _encode(report: Report) -> bytes:
+    try:
+        return msgspec.json.encode(report)
+    except UnicodeEncodeError:
+        # A file name that is no UTF-8 holds surrogates. Spelled out, it costs no report.
+        return msgspec.json.encode(_spell(msgspec.to_builtins(report)))
+
+
+def _spell(value: Any) -> Any:
+    """Return the same value with surrogates written as ``\\udcff``."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_spell(key): _spell(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_spell(inner) for inner in value]
+        case _:
+            return value
+
+
+def read_report(data: bytes, *, source: str) -> Report:
+    """Return the report in `data`; `source` names the file in errors.
+
+    Raises:
+        InputError: `data` is no JSON, ends in the middle, is of another schema, or has not the
+            form of a report. The message says which, and what to do.
+
+    """
+    if not data.strip():
+        raise InputError(f"{source}: the file is empty; write the report again")
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+        _check_schema(header.schema, source)
+        return msgspec.json.decode(data, type=Report)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{source}: this is no report of oomproof: {explain(error)}") from None
+    except RecursionError:
+        raise InputError(f"{source}: this is no report of oomproof: it nests too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: {_explain_syntax(error)}") from None
+
+
+def _check_schema(schema: int, source: str) -> None:
+    if schema > SCHEMA:
+        raise InputError(
+            f"{source}: this report is schema {schema}, and this oomproof reads {SCHEMA}; update it"
+        )
+    if schema != SCHEMA:
+        raise InputError(
+            f"{source}: schema {schema} was never a report's; this oomproof reads {SCHEMA}"
+        )
+
+
+def _explain_syntax(error: Exception) -> str:
+    if "truncated" in str(error):
+        return (
+            "the file ends in the middle, so it was only half written; "
+            "write or download the report again"
+        )
+    return f"this is not JSON: {error}; give the path of a report.json"
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `report.json` and of what `--json` prints."""
+    return _publish(
+        msgspec.json.schema(Report),
+        name="Report",
+        version=SCHEMA,
+        title="oomproof report",
+        description="What one invocation of oomproof found: its runs, findings and verdict. "
+        "Sizes are in bytes, times in seconds. A reader must accept further keys.",
+    )
+
+
+def scenario_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file, once its TOML is read."""
+    return _publish(
+        msgspec.json.schema(_describable(Scenario), schema_hook=describe_quantity),
+        name="Scenario",
+        version=SCENARIO_SCHEMA,
+        title="oomproof scenario",
+        description="What to run, under which limits, and what to hold it against.",
+    )
+
+
+def _describable(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Return a struct like `kind` whose defaults are texts where `kind` has quantities.
+
+    msgspec writes defaults into a schema, and knows no way to write an object of ours.
+    """
+    fields: list[tuple[str, Any, Any]] = []
+    for field in msgspec.structs.fields(kind):
+        type_, default = field.type, _text_of(field.default)
+        if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+            type_ = _describable(type_)
+            default = default if field.required else type_()
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = msgspec.field(default_factory=field.default_factory)
+        fields.append((field.name, type_, default))
+    return msgspec.defstruct(
+        kind.__name__,
+        fields,
+        namespace={"__doc__": kind.__doc__},
+        kw_only=True,
+        forbid_unknown_fields=kind.__struct_config__.forbid_unknown_fields,
+    )
+
+
+def _text_of(default: Any) -> Any:
+    if isinstance(default, tuple):
+        return tuple(_text_of(inner) for inner in default)
+    return default.text if isinstance(default, Size | Limit | Duration | Percent) else default
+
+
+def _publish(
+    schema: dict[str, Any], *, name: str, version: int, title: str, description: str
+) -> dict[str, Any]:
+    """Return `schema` as a document of its own, which states the version that it describes."""
+    schema["$defs"][name]["properties"]["schema"] = {"const": version}
+    return {
+        "$schema": _DIALECT,
+        "$id": f"urn:oomproof:{name.lower()}:{version}",
+        "title": title,
+        "description": description,
+        **schema,
+    }

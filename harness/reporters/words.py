@@ -1,0 +1,211 @@
+"""What runs, endings and verdicts are called, the same in every report for people."""
+
+import enum
+from collections.abc import Iterable, Sequence
+from typing import Final, assert_never
+
+from harness.core.conditions import Conditions
+from harness.core.ending import Ending
+from harness.core.finding import Finding, Severity, Subject
+from harness.core.report import Report
+from harness.core.run import Purpose, Run
+from harness.core.units import format_bytes
+from harness.core.verdict import Verdict
+from harness.reporters.plain import one_line
+
+_MIB: Final = 2**20
+ENDINGS: Final = {
+    Ending.COMPLETED: "completed",
+    Ending.OOM_KILLED: "OOM-killed",
+    Ending.KILLED_FROM_OUTSIDE: "killed from outside",
+    Ending.HEAP_EXHAUSTED: "heap exhausted",
+    Ending.MEMORY_ERROR: "MemoryError",
+    Ending.REFUSED: "refused",
+    Ending.CRASHED: "crashed",
+    Ending.TIMED_OUT: "timed out",
+    None: "no ending",
+}
+VERDICTS: Final = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.NONE: "NO VERDICT"}
+GROUPS: Final = {
+    Severity.FAILURE: "Failures",
+    Severity.NO_VERDICT: "Not decided",
+    Severity.NOTE: "Notes",
+}
+
+
+class Standing(enum.Enum):
+    """How a run stands before what the scenario asks of it."""
+
+    AS_ASKED = enum.auto()
+    FAILED = enum.auto()
+    UNDECIDED = enum.auto()
+
+
+def standing_of(run: Run, findings: Iterable[Finding]) -> Standing:
+    """Return how a run stands; a failure is certain whatever else is unknown."""
+    severities = {finding.severity for finding in findings if finding.run == run.number}
+    if Severity.FAILURE in severities:
+        return Standing.FAILED
+    if Severity.NO_VERDICT in severities or run.ending is None:
+        return Standing.UNDECIDED
+    return Standing.AS_ASKED
+
+
+def is_expected(run: Run, findings: Iterable[Finding]) -> bool | None:
+    """Whether a run ended as expected; None where nothing is expected or nothing can be said."""
+    if run.ending is None or run.purpose is not Purpose.VERDICT:
+        return None
+    severities = {
+        finding.severity
+        for finding in findings
+        if finding.run == run.number and finding.budget is Subject.EXPECT
+    }
+    if Severity.FAILURE in severities:
+        return False
+    return None if Severity.NO_VERDICT in severities else True
+
+
+def describe_ending(run: Run, findings: Iterable[Finding], *, short: bool = False) -> str:
+    """Return how a run ended and whether that was expected: ``OOM-killed, expected``.
+
+    `short` leaves ``unexpected`` to the mark beside it.
+    """
+    ending = ENDINGS[run.ending]
+    expected = is_expected(run, findings)
+    if expected is None or (expected and run.completed):
+        return ending
+    if expected:
+        return f"{ending}, expected"
+    return ending if short else f"{ending}, unexpected"
+
+
+def format_mib(count: int) -> str:
+    """Return bytes in MiB without the unit, for columns that name it: ``376.6``."""
+    value = count / _MIB
+    return f"{value:,.0f}" if count % _MIB == 0 else f"{value:,.1f}"
+
+
+def describe_peak(run: Run) -> str:
+    """Return the peak in MiB: ``≥ 511.8`` is a lower bound, ``~98.4`` is approximate."""
+    if run.peak_bytes is None:
+        return "unknown"
+    bound = "≥ " if run.peak_is_lower_bound else ""
+    about = "~" if run.approximate else ""
+    return f"{bound}{about}{format_mib(run.peak_bytes)}"
+
+
+def describe_limit(run: Run) -> str:
+    """Return the limit in MiB, or ``none``."""
+    limit_bytes = run.case.memory_limit_bytes
+    return "none" if limit_bytes is None else format_mib(limit_bytes)
+
+
+def describe_share(run: Run) -> str:
+    """Return the peak as a percentage of the limit, or nothing where one of them is not known."""
+    limit_bytes = run.case.memory_limit_bytes
+    if run.peak_bytes is None or not limit_bytes:
+        return ""
+    # Rounded down, so that 100% is said of no worker that was below its limit.
+    return f"{run.peak_bytes * 100 // limit_bytes}%"
+
+
+def describe_workers(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return a name for each run's worker: only those of its settings that vary, and its repeat."""
+    return tuple(f"{name}{describe_pass(run)}" for run, name in _variants(runs))
+
+
+def describe_variants(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return a name for each run's worker: only those of its settings that vary."""
+    return tuple(name for _, name in _variants(runs))
+
+
+def _variants(runs: Sequence[Run]) -> Iterable[tuple[Run, str]]:
+    values: dict[tuple[str, str], set[str]] = {}
+    for run in runs:
+        for key, value in run.case.settings.items():
+            values.setdefault((run.case.worker, key), set()).add(repr(value))
+    for run in runs:
+        pairs = ", ".join(
+            f"{key}={value}"
+            for key, value in sorted(run.case.settings.items())
+            if len(values[run.case.worker, key]) > 1
+        )
+        yield run, one_line(f"{run.case.worker}[{pairs}]" if pairs else run.case.worker)
+
+
+def describe_pass(run: Run) -> str:
+    """Return which repeat of its case a run is, after a comma; nothing for the first."""
+    repeat = f", repeat {run.repeat}" if run.repeat > 1 else ""
+    match run.purpose:
+        case Purpose.VERDICT:
+            return repeat
+        case Purpose.CONFIRMATION:
+            return f"{repeat}, confirming"
+        case _ as never:
+            assert_never(never)
+
+
+def describe_conditions(conditions: Conditions) -> tuple[str, ...]:
+    """Return what a reader must know of the machine and the sandbox, in a few words each."""
+    image = f" (image {conditions.image})" if conditions.image else ""
+    known = (
+        f"{conditions.sandbox} sandbox{image}",
+        conditions.engine,
+        f"cgroup {conditions.cgroup}" if conditions.cgroup else "",
+        f"kernel {conditions.kernel}" if conditions.kernel else "",
+        conditions.architecture,
+        _count(conditions.processors, "processor") if conditions.processors else "",
+        f"{format_bytes(conditions.memory_bytes)} of memory" if conditions.memory_bytes else "",
+        f"Python {conditions.python}" if conditions.python else "",
+    )
+    return tuple(one_line(words) for words in known if words)
+
+
+def sentence_of(report: Report) -> str:
+    """Return the verdict's reason in one sentence."""
+    failures = sum(finding.severity is Severity.FAILURE for finding in report.findings)
+    open_ = sum(finding.severity is Severity.NO_VERDICT for finding in report.findings)
+    runs = _count(len(report.runs), "run")
+    match report.verdict:
+        case Verdict.PASS:
+            said = f"{runs}, ended as expected and within budget"
+        case Verdict.FAIL:
+            said = f"{_count(failures, 'failure')} in {runs}"
+            said += f", and {_count(open_, 'thing')} could not be decided" if open_ else ""
+        case Verdict.NONE:
+            said = f"nothing failed in {runs}, but {_count(open_, 'thing')} could not be decided"
+        case _ as never:
+            assert_never(never)
+    if not report.finished:
+        said += f" (stopped early: {len(_planned(report.runs))} of {report.planned_runs} runs made)"
+    return f"{said}."
+
+
+def _planned(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Return the runs that the plan counts, which are those that confirm nothing."""
+    return tuple(run for run in runs if run.purpose is Purpose.VERDICT)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def notes_of(runs: Sequence[Run]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return each note on the runs once, with the numbers of the runs that it is on."""
+    numbers: dict[str, list[int]] = {}
+    for run in runs:
+        for note in run.notes:
+            numbers.setdefault(one_line(note), []).append(run.number)
+    return tuple((note, tuple(on)) for note, on in numbers.items())
+
+
+def list_runs(numbers: Sequence[int]) -> str:
+    """Return ``run 3`` or ``runs 1-4, 7`` for ascending numbers of runs."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    texts = [f"{first}-{last}" if last > first else f"{first}" for first, last in spans]
+    return f"{'run' if len(numbers) == 1 else 'runs'} {', '.join(texts)}"

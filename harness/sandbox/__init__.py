@@ -1,0 +1,1 @@
+"""Where a case runs under a memory limit: Docker, a bare cgroup, or a watched process."""

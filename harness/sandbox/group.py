@@ -1,0 +1,311 @@
+"""Memory groups of the kernel, v1 and v2: made, limited, measured, emptied and removed."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from harness.core.ending import LimitReached
+from harness.core.errors import SandboxError
+from harness.core.units import format_bytes
+from harness.sandbox.files import KernelFile, read_text, write_text
+from harness.sandbox.kernel import (
+    MemoryParts,
+    flat_keyed,
+    limit_bytes,
+    parts_v1,
+    parts_v2,
+    stalled_us,
+)
+
+# v1 charges in batches of 64 pages on each processor, and a failing charge may be a few pages
+# above that: a counter this close to the limit was stopped by it.
+LIMIT_SLACK_BYTES: Final = 1024 * 1024
+_PERIOD_US: Final = 100_000
+
+
+class Kills(msgspec.Struct, frozen=True, kw_only=True):
+    """The kernel's kills in a group, and whose limit they were for."""
+
+    count: int
+    limit_reached: LimitReached
+
+
+class Meter(Protocol):
+    """Reads a group's memory, many times a second."""
+
+    def parts(self) -> MemoryParts:
+        """Return the memory now; raises OSError once the group is gone."""
+
+    def stalled_us(self) -> int | None:
+        """Return the microseconds stalled for memory so far, or None where nobody counts."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+class MeterV1:
+    """Memory of a v1 group; its pressure comes from the v2 hierarchy beside it, if there is one."""
+
+    def __init__(self, memory: Path, unified: Path | None) -> None:
+        """Open the files of the group `memory`, and of `unified` in the other hierarchy."""
+        self._stat = KernelFile(memory / "memory.stat")
+        self._kernel = KernelFile(memory / "memory.kmem.usage_in_bytes")
+        self._pressure = _pressure(unified)
+
+    def parts(self) -> MemoryParts:
+        """Return the memory now."""
+        return parts_v1(self._stat.read(), self._kernel.read())
+
+    def stalled_us(self) -> int | None:
+        """Return the microseconds stalled for memory so far."""
+        return _read_pressure(self._pressure)
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in (self._stat, self._kernel, self._pressure):
+            if file is not None:
+                file.close()
+
+
+class MeterV2:
+    """Memory of a v2 group."""
+
+    def __init__(self, group: Path) -> None:
+        """Open the files of `group`."""
+        self._stat = KernelFile(group / "memory.stat")
+        self._pressure = _pressure(group)
+
+    def parts(self) -> MemoryParts:
+        """Return the memory now."""
+        return parts_v2(self._stat.read())
+
+    def stalled_us(self) -> int | None:
+        """Return the microseconds stalled for memory so far."""
+        return _read_pressure(self._pressure)
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in (self._stat, self._pressure):
+            if file is not None:
+                file.close()
+
+
+def _pressure(group: Path | None) -> KernelFile | None:
+    if group is None:
+        return None
+    try:
+        return KernelFile(group / "memory.pressure")
+    except OSError:
+        return None
+
+
+def _read_pressure(file: KernelFile | None) -> int | None:
+    if file is None:
+        return None
+    try:
+        return stalled_us(file.read())
+    except OSError:
+        # Built in but switched off (psi=0): reading fails.
+        return None
+
+
+def set_limit_v1(group: Path, limit: int | None) -> dict[str, str]:
+    """Limit memory and memory + swap of a v1 group, and return both as read back.
+
+    Raises:
+        SandboxError: the kernel did not take a limit.
+
+    """
+    if limit is None:
+        return read_limits(group, ("memory.limit_in_bytes",))
+    write_text(group / "memory.limit_in_bytes", str(limit))
+    with contextlib.suppress(FileNotFoundError):  # kernels without swap accounting
+        write_text(group / "memory.memsw.limit_in_bytes", str(limit))
+    names = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+    return check_limits(read_limits(group, names), limit)
+
+
+def set_limit_v2(group: Path, limit: int | None) -> dict[str, str]:
+    """Limit memory of a v2 group, forbid it swap, and return both as read back."""
+    with contextlib.suppress(FileNotFoundError):  # kernels without swap
+        write_text(group / "memory.swap.max", "0")
+    if limit is not None:
+        write_text(group / "memory.max", str(limit))
+    return check_limits(read_limits(group, ("memory.max", "memory.swap.max")), limit)
+
+
+def read_limits(group: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return the limits of a group by the name of their file, those that are there."""
+    texts = {name: read_text(group / name) for name in names}
+    return {name: text.strip() for name, text in texts.items() if text is not None}
+
+
+def check_limits(limits: dict[str, str], asked: int | None) -> dict[str, str]:
+    """Return `limits` if they hold what was asked for.
+
+    The kernel rounds a limit down to whole pages. Swap must be shut where the machine has any.
+
+    Raises:
+        SandboxError: a limit is not what was asked for, so a verdict would be about something else.
+
+    """
+    if asked is None:
+        return limits
+    page = os.sysconf("SC_PAGE_SIZE")
+    memory = limits.get("memory.max", limits.get("memory.limit_in_bytes"))
+    held = None if memory is None else limit_bytes(memory)
+    if held is None or not asked - page < held <= asked:
+        raise SandboxError(
+            f"the sandbox's memory limit reads back as {memory or 'missing'} where "
+            f"{asked} ({format_bytes(asked)}) was asked; the engine or the kernel discarded it"
+        )
+    if not swap_is_shut(limits) and machine_swap_bytes():
+        raise SandboxError(
+            "the worker could swap: its swap limit was not taken, and this machine has swap; "
+            "run `swapoff -a`, or boot with swapaccount=1"
+        )
+    return limits
+
+
+def swap_is_shut(limits: dict[str, str]) -> bool:
+    """Whether these limits leave the group no swap."""
+    if "memory.swap.max" in limits:
+        return limits["memory.swap.max"] == "0"
+    both = limits.get("memory.memsw.limit_in_bytes")
+    return both is not None and both == limits.get("memory.limit_in_bytes")
+
+
+def machine_swap_bytes() -> int:
+    """Return the swap that this machine has, in bytes."""
+    text = read_text(Path("/proc/meminfo")) or ""
+    for line in text.splitlines():
+        if line.startswith("SwapTotal:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def kills_v2(events: str, local: str | None = None) -> Kills:
+    """Return the kills from v2's ``memory.events`` of the run's own group, or of its own parent.
+
+    ``oom`` counts at the group whose limit was hit, and upwards from there: where it stayed 0 here
+    while something was killed, the limit was another's. `local` is ``memory.events.local`` of the
+    same group where its own limit is the one in question.
+    """
+    counts = flat_keyed(events)
+    ooms = flat_keyed(local).get("oom", 0) if local else counts.get("oom", 0)
+    return Kills(
+        count=counts.get("oom_kill", 0),
+        limit_reached=LimitReached.OWN if ooms else LimitReached.OTHER,
+    )
+
+
+def whose_limit_v1(
+    *, limit: int | None, high_water_bytes: int | None, hit_above: bool | None
+) -> LimitReached:
+    """Return whose limit a kill in a v1 group was for; v1's counter does not say.
+
+    A limit that was hit shows in the group's own high-water mark. Page cache can bring that to the
+    limit too, long before a kill for another's limit, so groups above must not have hit theirs.
+    """
+    if limit is None or high_water_bytes is None:
+        return LimitReached.OTHER if limit is None else LimitReached.UNKNOWN
+    if high_water_bytes < limit - LIMIT_SLACK_BYTES:
+        return LimitReached.OTHER
+    return LimitReached.OWN if hit_above is False else LimitReached.UNKNOWN
+
+
+def failures_above_v1(group: Path, mount: Path) -> dict[str, int]:
+    """Return how often the limit of each group above `group` was hit, by path.
+
+    With memory+swap limited to the same size as memory, only ``memory.memsw.failcnt`` counts.
+    """
+    counts: dict[str, int] = {}
+    for above in _above(group, mount):
+        texts = (read_text(above / name) for name in ("memory.failcnt", "memory.memsw.failcnt"))
+        counts[str(above)] = sum(int(text) for text in texts if text and text.strip().isdigit())
+    return counts
+
+
+def _above(group: Path, mount: Path) -> Iterable[Path]:
+    for above in group.parents:
+        if above == mount or mount not in above.parents:
+            return
+        yield above
+
+
+def pids_of(group: Path) -> tuple[int, ...]:
+    """Return the processes of a group, without those of groups below it."""
+    text = read_text(group / "cgroup.procs") or ""
+    return tuple(int(line) for line in text.split())
+
+
+def signal_all(groups: Iterable[Path]) -> frozenset[int]:
+    """Send SIGKILL to every process of `groups`, and return the processes."""
+    pids = frozenset(pid for group in groups for pid in pids_of(group))
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return pids
+
+
+def kill_all(groups: Iterable[Path], *, deadline_s: float = 10.0) -> None:
+    """Kill every process of `groups`, again and again until none is left.
+
+    Raises:
+        SandboxError: some process did not die in `deadline_s` seconds.
+
+    """
+    places = tuple(groups)
+    for group in places:
+        with contextlib.suppress(OSError):
+            write_text(group / "cgroup.kill", "1")  # v2, Linux 5.14 and later
+    end = time.monotonic() + deadline_s
+    pause_s = 0.0005
+    while pids := signal_all(places):
+        if time.monotonic() > end:
+            raise SandboxError(f"processes {sorted(pids)[:5]} of the sandbox do not die")
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 0.05)
+
+
+def remove_group(group: Path, *, deadline_s: float = 5.0) -> None:
+    """Remove a group and those below it; a group that is gone already is fine.
+
+    The last process may still be on its way out when the group reads as empty, so EBUSY is tried
+    again for a while.
+
+    Raises:
+        SandboxError: it could not be removed.
+
+    """
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            _remove_tree(group)
+        except OSError as error:
+            if time.monotonic() > end:
+                raise SandboxError(f"{group} cannot be removed: {error.strerror}") from error
+            time.sleep(0.002)
+        else:
+            return
+
+
+def _remove_tree(group: Path) -> None:
+    if not group.is_dir():
+        return
+    for below in group.iterdir():
+        if below.is_dir():
+            _remove_tree(below)
+    with contextlib.suppress(FileNotFoundError):
+        group.rmdir()
+
+
+def cpu_quota(cpus: float) -> tuple[int, int]:
+    """Return quota and period in microseconds that give a group `cpus` processors' time."""
+    return int(cpus * _PERIOD_US), _PERIOD_US

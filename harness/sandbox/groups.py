@@ -1,0 +1,223 @@
+"""The groups of one run: one in each hierarchy, made together, read together, removed together."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from harness.core.errors import SandboxError
+from harness.sandbox.files import read_text, write_text
+from harness.sandbox.group import (
+    Kills,
+    Meter,
+    MeterV1,
+    MeterV2,
+    cpu_quota,
+    failures_above_v1,
+    kill_all,
+    kills_v2,
+    pids_of,
+    remove_group,
+    set_limit_v1,
+    set_limit_v2,
+    signal_all,
+    whose_limit_v1,
+)
+from harness.sandbox.identity import PREFIX, is_leftover
+from harness.sandbox.kernel import flat_keyed
+from harness.sandbox.launch import Launched
+from harness.sandbox.places import Place
+
+_SWEEP_DEPTH: Final = 8
+
+
+class RunGroups:
+    """The groups of one run: entering makes them, leaving kills what is left and removes them."""
+
+    def __init__(self, place: Place, name: str) -> None:
+        """Name the groups; nothing is made yet."""
+        self._place = place
+        others = (place.freezer, place.unified, place.cpu)
+        self.memory = place.memory / name
+        self.folders = (self.memory, *(other / name for other in others if other is not None))
+        self._unified = place.unified / name if place.unified else None
+        self._cpu = place.cpu / name if place.cpu else None
+        self._freezer = place.freezer / name if place.freezer else None
+
+    def __enter__(self) -> Self:
+        try:
+            for folder in self.folders:
+                folder.mkdir()
+        except OSError as error:
+            self._remove()
+            raise SandboxError(f"{error.filename} cannot be made: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+        self._remove()
+
+    def _remove(self) -> None:
+        for folder in self.folders:
+            remove_group(folder)
+
+    def limit(self, memory_bytes: int | None, cpus: float | None) -> dict[str, str]:
+        """Set the limits and return them as read back.
+
+        Raises:
+            SandboxError: the kernel did not take one.
+
+        """
+        set_limit = set_limit_v1 if self._place.version == 1 else set_limit_v2
+        try:
+            limits = set_limit(self.memory, memory_bytes)
+            return limits if cpus is None else {**limits, **self._limit_cpus(cpus)}
+        except OSError as error:
+            raise SandboxError(f"a limit cannot be set: {error}") from error
+
+    def _limit_cpus(self, cpus: float) -> dict[str, str]:
+        quota, period = cpu_quota(cpus)
+        if self._place.version == 2:
+            write_text(self.memory / "cpu.max", f"{quota} {period}")
+            return _read_back(self.memory / "cpu.max", f"{quota} {period}")
+        if self._cpu is None:
+            raise SandboxError("processor time cannot be limited: no writable cpu hierarchy here")
+        write_text(self._cpu / "cpu.cfs_period_us", str(period))
+        write_text(self._cpu / "cpu.cfs_quota_us", str(quota))
+        return _read_back(self._cpu / "cpu.cfs_quota_us", str(quota))
+
+    def meter(self) -> Meter:
+        """Return what reads this run's memory."""
+        if self._place.version == 1:
+            return MeterV1(self.memory, self._unified)
+        return MeterV2(self.memory)
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the run's processes."""
+        return pids_of(self.memory)
+
+    def failures_above(self) -> dict[str, int]:
+        """Return how often each limit above was hit so far (v1)."""
+        if self._place.version == 1:
+            return failures_above_v1(self.memory, self._place.mount)
+        return {}
+
+    def kills(self, limit: int | None, failures_before: dict[str, int]) -> Kills:
+        """Return the kernel's kills in this run, and whose limit they were for."""
+        if self._place.version == 2:
+            events = read_text(self.memory / "memory.events") or ""
+            return kills_v2(events, read_text(self.memory / "memory.events.local"))
+        control = flat_keyed(read_text(self.memory / "memory.oom_control") or "")
+        return Kills(
+            count=control.get("oom_kill", 0),
+            limit_reached=whose_limit_v1(
+                limit=limit,
+                high_water_bytes=self.high_water_bytes(),
+                hit_above=self.failures_above() != failures_before,
+            ),
+        )
+
+    def high_water_bytes(self) -> int | None:
+        """Return the kernel's high-water counter; v2 has one since Linux 5.19, None before."""
+        name = "memory.max_usage_in_bytes" if self._place.version == 1 else "memory.peak"
+        text = read_text(self.memory / name)
+        return int(text) if text else None
+
+    def kill(self) -> None:
+        """Kill every process of the run, frozen meanwhile so that none can fork away.
+
+        Raises:
+            SandboxError: some process does not die.
+
+        """
+        if not self.pids():
+            return
+        with self._frozen():
+            signal_all((self.memory,))
+        kill_all((self.memory,))
+
+    @contextlib.contextmanager
+    def _frozen(self) -> Iterator[None]:
+        """Freeze the run (v1); a signal waits until it is thawed. v2 kills a group at once."""
+        state = self._freezer / "freezer.state" if self._freezer else None
+        if state is None or not state.exists():
+            yield
+            return
+        write_text(state, "FROZEN")
+        try:
+            yield
+        finally:
+            write_text(state, "THAWED")
+
+
+class GroupWorker:
+    """A worker as the loop handles it: asked to end by signal, killed by its group."""
+
+    def __init__(self, worker: Launched, groups: RunGroups) -> None:
+        """Handle `worker`, which runs in `groups`."""
+        self._worker = worker
+        self._groups = groups
+
+    def terminate(self) -> None:
+        """Ask the worker to end."""
+        self._worker.terminate()
+
+    def kill(self) -> None:
+        """Kill everything in its group."""
+        self._groups.kill()
+
+
+def sweep_groups(mounts: Iterable[Path]) -> tuple[str, ...]:
+    """Remove the groups below `mounts` whose harness is gone, and return their names."""
+    removed: set[str] = set()
+    for mount in mounts:
+        for folder in _find_groups(mount, _SWEEP_DEPTH):
+            if is_leftover(folder.name) and _sweep(folder):
+                removed.add(folder.name)
+    return tuple(sorted(removed))
+
+
+def _sweep(folder: Path) -> bool:
+    below = [Path(path) for path, _, _ in os.walk(folder)]
+    try:
+        for group in below:
+            _thaw(group)
+        kill_all(below)
+        remove_group(folder)
+    except (OSError, SandboxError):
+        # Another user's, or being removed by somebody else right now.
+        return False
+    return True
+
+
+def _thaw(group: Path) -> None:
+    for name, word in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+        with contextlib.suppress(OSError):
+            write_text(group / name, word)
+
+
+def _find_groups(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the folders below `folder` that bear our prefix, not looking inside them."""
+    try:
+        entries = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith(PREFIX):
+            yield Path(entry.path)
+        elif depth > 1:
+            yield from _find_groups(Path(entry.path), depth - 1)
+
+
+def _read_back(file: Path, asked: str) -> dict[str, str]:
+    text = (read_text(file) or "").strip()
+    if text != asked:
+        raise SandboxError(f"{file.name} reads back as {text or 'missing'}, not as {asked}")
+    return {file.name: text}

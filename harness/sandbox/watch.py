@@ -1,0 +1,186 @@
+"""The loop that watches one worker: its streams drained, its memory sampled, its time kept."""
+
+import enum
+import os
+import selectors
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from harness.core.errors import SandboxError
+from harness.core.peaks import Sample, Timeline
+from harness.sandbox.group import Meter
+from harness.sandbox.offset import OffsetReader
+
+GRACE_S: Final = 2.0
+_DYING_S: Final = 30.0
+_CHUNK_BYTES: Final = 256 * 1024
+_LONGEST_WAIT_S: Final = 0.1
+
+
+class Stopped(enum.Enum):
+    """Why the loop stopped the worker, if it did."""
+
+    DEADLINE = "deadline"
+    REQUEST = "request"
+    OVER_LIMIT = "over limit"
+
+
+class Worker(Protocol):
+    """What the loop can do to a worker."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+
+
+class Sampler:
+    """Takes samples of one sandbox and keeps them in a timeline."""
+
+    def __init__(
+        self,
+        meter: Meter,
+        offset: OffsetReader | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Sample `meter` and `offset`; times count from now until `start` is called."""
+        self._meter = meter
+        self._offset = offset
+        self._clock = clock
+        self._started_s = clock()
+        self.timeline = Timeline()
+
+    def start(self) -> None:
+        """Count the time of samples from now on."""
+        self._started_s = self._clock()
+
+    def sample(self) -> Sample | None:
+        """Take one sample; None once the group is gone."""
+        at_s = self._clock() - self._started_s
+        try:
+            parts = self._meter.parts()
+            stalled_us = self._meter.stalled_us()
+        except OSError:
+            return None
+        sample = Sample(
+            at_s=round(at_s, 4),
+            anon_bytes=parts.anon_bytes,
+            shmem_bytes=parts.shmem_bytes,
+            kernel_bytes=parts.kernel_bytes,
+            file_bytes=parts.file_bytes,
+            rss_bytes=parts.rss_bytes,
+            offset_bytes=self._offset.read() if self._offset else None,
+            stalled_us=stalled_us,
+        )
+        self.timeline.add(sample)
+        return sample
+
+    def tick(self) -> None:
+        """Take one sample, and leave the worker alone."""
+        self.sample()
+
+
+class Watch:
+    """Waits for one worker's end, in one thread and without ever blocking on its streams."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with nothing to wait for."""
+        self._clock = clock
+        self._selector = selectors.DefaultSelector()
+        self._open_streams = 0
+        self.ended = False
+
+    def add_stream(self, fd: int, feed: Callable[[bytes], None]) -> None:
+        """Drain `fd`, which must not block, into `feed` until it ends."""
+        os.set_blocking(fd, False)
+
+        def drain() -> None:
+            chunk = self._read(fd)
+            if chunk is None:
+                return
+            if chunk:
+                feed(chunk)
+            else:
+                self._selector.unregister(fd)
+                self._open_streams -= 1
+
+        self._selector.register(fd, selectors.EVENT_READ, drain)
+        self._open_streams += 1
+
+    @staticmethod
+    def _read(fd: int) -> bytes | None:
+        try:
+            return os.read(fd, _CHUNK_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError:  # the other side went away
+            return b""
+
+    def add_end(self, fd: int, ended: Callable[[], bool] = lambda: True) -> None:
+        """Take the worker as ended once `fd` is readable and `ended` agrees."""
+
+        def check() -> None:
+            if ended():
+                self._selector.unregister(fd)
+                self.ended = True
+
+        self._selector.register(fd, selectors.EVENT_READ, check)
+
+    def until_ended(
+        self,
+        worker: Worker,
+        *,
+        tick: Callable[[], Stopped | None] | Callable[[], None],
+        interval_s: float,
+        timeout_s: float,
+        stop: Callable[[], bool],
+    ) -> Stopped | None:
+        """Call `tick` at each interval until the worker has ended; stop it when it must be.
+
+        At its deadline a worker is asked to end, and killed `GRACE_S` later. Returns why the worker
+        was stopped, or None where it ended by itself.
+
+        Raises:
+            SandboxError: a killed worker does not die.
+
+        """
+        stopped: Stopped | None = None
+        deadline_s = self._clock() + timeout_s
+        kill_at_s = die_at_s = float("inf")
+        next_tick_s = self._clock()
+        while not self.ended:
+            now_s = self._clock()
+            if now_s >= next_tick_s:
+                wanted = tick()
+                next_tick_s = max(next_tick_s + interval_s, self._clock())
+                if stopped is None and (wanted is not None or stop()):
+                    stopped = wanted or Stopped.REQUEST
+                    kill_at_s = now_s
+            if stopped is None and now_s >= deadline_s:
+                stopped = Stopped.DEADLINE
+                worker.terminate()
+                kill_at_s = now_s + GRACE_S
+            if now_s >= kill_at_s:
+                worker.kill()
+                kill_at_s, die_at_s = float("inf"), now_s + _DYING_S
+            if now_s >= die_at_s:
+                raise SandboxError("the worker was killed, but does not die")
+            self._wait(next_tick_s)
+        return stopped
+
+    def _wait(self, until_s: float) -> None:
+        timeout_s = min(max(0.0, until_s - self._clock()), _LONGEST_WAIT_S)
+        for key, _ in self._selector.select(timeout_s):
+            key.data()
+
+    def drain(self, *, seconds: float) -> None:
+        """Read what the streams still hold, until they end or `seconds` have passed."""
+        end_s = self._clock() + seconds
+        while self._open_streams and self._clock() < end_s:
+            self._wait(end_s)
+
+    def close(self) -> None:
+        """Forget all that was waited for."""
+        self._selector.close()
