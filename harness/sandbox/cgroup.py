@@ -1,26 +1,18 @@
 """The cgroup sandbox: a new group for each run, v1 or v2, made directly or in a systemd scope."""
 
-import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-from harness.core.ending import ExitFacts
-from harness.core.errors import InterruptedRunError, SandboxError
+from harness.core.errors import SandboxError
 from harness.core.run import Observation
 from harness.core.scenario import SandboxKind
 from harness.sandbox import scope
-from harness.sandbox.capture import Capture
 from harness.sandbox.contract import Availability, Order
 from harness.sandbox.groups import GroupWorker, RunGroups, sweep_groups
 from harness.sandbox.identity import new_name
-from harness.sandbox.launch import Launched, LaunchSpec, signalled
-from harness.sandbox.offset import OffsetReader
+from harness.sandbox.launch import Launched, LaunchSpec
+from harness.sandbox.observe import Watched, observe
 from harness.sandbox.places import Place, find_place, hierarchies
-from harness.sandbox.watch import Sampler, Stopped, Watch
-
-_DRAIN_S: Final = 5.0
 
 
 class CgroupSandbox:
@@ -31,6 +23,7 @@ class CgroupSandbox:
     def __init__(self, *, parent: Path | None = None) -> None:
         """Make groups below `parent`, or below this process's own group."""
         self._parent = parent
+        self._scopes_work: bool | None = None
 
     @property
     def description(self) -> dict[str, str]:
@@ -50,8 +43,10 @@ class CgroupSandbox:
         name = new_name()
         try:
             place = find_place(cpus=order.cpus is not None, parent=self._parent)
-        except SandboxError as error:
-            if not scope.availability(str(error)).works:
+        except SandboxError:
+            if self._scopes_work is None:
+                self._scopes_work = self.availability().works
+            if not self._scopes_work:
                 raise
             return self._run_in_scope(name, order, stop)
         return self._run_at(place, name, order, stop)
@@ -96,49 +91,20 @@ def _observe(
     stop: Callable[[], bool],
 ) -> Observation:
     """Let the worker run in its groups, and gather the facts."""
-    capture, watch = Capture(), Watch()
-    offset = OffsetReader([Path(snapshot.path) for snapshot in order.snapshots], groups.pids)
-    with contextlib.closing(groups.meter()) as meter, contextlib.closing(watch):
-        sampler = Sampler(meter, offset)
-        for stream, tail in (
-            (worker.process.stdout, capture.stdout),
-            (worker.process.stderr, capture.stderr),
-        ):
-            if stream is not None:
-                watch.add_stream(stream.fileno(), tail.feed)
-        watch.add_end(worker.pidfd)
-        failures = groups.failures_above()
-        worker.join(groups.folders)
-        started_s = time.monotonic()
-        sampler.start()
-
-        stopped = watch.until_ended(
-            GroupWorker(worker, groups),
-            tick=sampler.tick,
-            interval_s=order.interval_s,
-            timeout_s=order.timeout_s,
-            stop=stop,
-        )
-        wall_seconds = time.monotonic() - started_s
-        groups.kill()
-        watch.drain(seconds=_DRAIN_S)
-    code, signal = signalled(worker.process.wait())
-    if stopped is Stopped.REQUEST:
-        raise InterruptedRunError("the run was stopped before its end")
-    kills = groups.kills(order.memory_limit_bytes, failures)
-    output = capture.output()
+    failures_before = groups.failures_above()
+    watched = Watched(
+        launched=worker,
+        handle=GroupWorker(worker, groups),
+        meter=groups.meter(),
+        pids=groups.pids,
+        groups=groups.folders,
+    )
+    seen = observe(order, watched, stop)
     return Observation(
-        exit=ExitFacts(
-            exit_code=code,
-            signal=signal,
-            oom_kills=kills.count,
-            limit_reached=kills.limit_reached,
-            hit_deadline=stopped is Stopped.DEADLINE,
-            stderr_tail=output.stderr_tail,
-        ),
-        timeline=sampler.timeline,
+        exit=seen.facts(groups.kills(order.memory_limit_bytes, failures_before)),
+        timeline=seen.timeline,
         high_water_bytes=groups.high_water_bytes(),
-        wall_seconds=wall_seconds,
-        output=output,
+        wall_seconds=seen.wall_seconds,
+        output=seen.output,
         limits=limits,
     )

@@ -45,20 +45,20 @@ class Sampler:
         offset: OffsetReader | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Sample `meter` and `offset`; times count from now until `start` is called."""
+        """Sample `meter` and `offset`; times count from now."""
         self._meter = meter
         self._offset = offset
         self._clock = clock
         self._started_s = clock()
         self.timeline = Timeline()
 
-    def start(self) -> None:
-        """Count the time of samples from now on."""
-        self._started_s = self._clock()
+    def elapsed_s(self) -> float:
+        """Return the seconds since the start."""
+        return self._clock() - self._started_s
 
     def sample(self) -> Sample | None:
         """Take one sample; None once the group is gone."""
-        at_s = self._clock() - self._started_s
+        at_s = self.elapsed_s()
         try:
             parts = self._meter.parts()
             stalled_us = self._meter.stalled_us()
@@ -76,10 +76,6 @@ class Sampler:
         )
         self.timeline.add(sample)
         return sample
-
-    def tick(self) -> None:
-        """Take one sample, and leave the worker alone."""
-        self.sample()
 
 
 class Watch:
@@ -132,7 +128,7 @@ class Watch:
         self,
         worker: Worker,
         *,
-        tick: Callable[[], Stopped | None] | Callable[[], None],
+        tick: Callable[[], Stopped | None],
         interval_s: float,
         timeout_s: float,
         stop: Callable[[], bool],

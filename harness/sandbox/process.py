@@ -1,0 +1,185 @@
+"""The process sandbox: no privileges, no kernel limit; the worker is watched and killed over it.
+
+Its numbers are approximate. A worker that is alone is measured exactly at each poll; of several
+processes that share pages, PSS tells the truth but is too slow to be read at each, so a sample of
+theirs is taken only when PSS may be read. Between two polls a worker can be over its limit unseen:
+the peak's upper end is what the kernel's high-water marks of resident memory allow.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.core.errors import SandboxError
+from harness.core.run import Observation
+from harness.core.scenario import SandboxKind
+from harness.sandbox.contract import Availability, Order
+from harness.sandbox.identity import is_leftover, new_name
+from harness.sandbox.kernel import MemoryParts
+from harness.sandbox.launch import Launched, LaunchSpec
+from harness.sandbox.observe import Watched, observe
+from harness.sandbox.tree import MARK, ShareClock, Tree, TreeMemory, become_subreaper
+
+
+class ProcessSandbox:
+    """Runs a worker as an ordinary process, polled and killed over its limit."""
+
+    kind = SandboxKind.PROCESS
+
+    @property
+    def description(self) -> dict[str, str]:
+        """Nothing more than the kind is known."""
+        return {}
+
+    def availability(self) -> Availability:
+        """Say whether /proc shows what is needed."""
+        if not Path("/proc/self/smaps_rollup").exists():
+            return Availability(
+                works=False,
+                reason="/proc/self/smaps_rollup is not here",
+                remedy="run on Linux 4.14 or later, with /proc mounted",
+            )
+        return Availability(works=True, reason="the worker is polled; its numbers are approximate")
+
+    def run(self, order: Order, stop: Callable[[], bool]) -> Observation:
+        """Run one command and watch it; see `contract.Sandbox.run`."""
+        if order.cpus is not None:
+            raise SandboxError(
+                "the process sandbox cannot limit processor time; take `cpus` out of [sandbox], or "
+                "use docker or cgroup"
+            )
+        become_subreaper()
+        name = new_name()
+        spec = LaunchSpec(
+            command=order.command,
+            environment={**order.environment, MARK: name},
+            folder=order.working_folder,
+        )
+        with Launched(spec) as worker:
+            return _observe(order, worker, Tree(worker.process.pid, name), stop)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Kill the workers that killed harnesses left, known by the mark in their environment."""
+        removed: set[str] = set()
+        for folder in Path("/proc").iterdir():
+            name = _mark_of(folder) if folder.name.isdigit() else None
+            if name is not None and is_leftover(name) and Tree(int(folder.name), name).kill():
+                removed.add(name)
+        return tuple(sorted(removed))
+
+
+def _mark_of(folder: Path) -> str | None:
+    try:
+        words = (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    prefix = f"{MARK}=".encode()
+    return next((w[len(prefix) :].decode() for w in words if w.startswith(prefix)), None)
+
+
+class TreeMeter:
+    """Reads a tree's memory and remembers the largest that it can have been."""
+
+    def __init__(self, tree: Tree, limit_bytes: int | None) -> None:
+        """Read `tree`, which may not be over `limit_bytes`."""
+        self._tree = tree
+        self._limit_bytes = limit_bytes
+        self._clock = ShareClock()
+        self._last = MemoryParts(
+            anon_bytes=0, shmem_bytes=0, kernel_bytes=0, file_bytes=0, rss_bytes=0
+        )
+        self._marks_bytes = 0
+        self._largest_rise_bytes = 0
+        self._resident_bytes: int | None = None
+
+    def parts(self) -> MemoryParts:
+        """Return the memory now, or as it was when PSS was last read.
+
+        Sums over several processes count shared pages more than once. Once these sums are over the
+        limit, PSS must say whether the tree is, so it is read more often then.
+        """
+        memory = self._tree.memory()
+        if memory.processes == 0:
+            raise ProcessLookupError
+        self._remember(memory)
+        anon_bytes, shmem_bytes = memory.anon_bytes, memory.shmem_bytes
+        if memory.processes > 1:
+            if not self._clock.is_due(hurried=self._is_beyond(memory.unreclaimable_bytes)):
+                return self._last
+            # PSS counts each page once; what is over in the sums is taken from anonymous memory.
+            share_bytes = self._clock.read(self._tree)
+            shmem_bytes = min(shmem_bytes, share_bytes)
+            anon_bytes = share_bytes - shmem_bytes
+        self._last = MemoryParts(
+            anon_bytes=anon_bytes,
+            shmem_bytes=shmem_bytes,
+            kernel_bytes=memory.page_table_bytes,
+            file_bytes=0,
+            rss_bytes=memory.resident_bytes,
+        )
+        return self._last
+
+    def is_over(self) -> bool:
+        """Whether the tree was over its limit when it was last read."""
+        return self._is_beyond(self._last.unreclaimable_bytes)
+
+    def _is_beyond(self, size_bytes: int) -> bool:
+        return self._limit_bytes is not None and size_bytes > self._limit_bytes
+
+    def _remember(self, memory: TreeMemory) -> None:
+        self._marks_bytes = max(self._marks_bytes, memory.high_water_bytes)
+        if self._resident_bytes is not None:
+            rise_bytes = memory.resident_bytes - self._resident_bytes
+            self._largest_rise_bytes = max(self._largest_rise_bytes, rise_bytes)
+        self._resident_bytes = memory.resident_bytes
+
+    def high_water_bytes(self) -> int | None:
+        """Return the upper end of the peak: the kernel's marks of resident memory, added up.
+
+        What came after the last poll is not in them; it is taken to be at most the largest rise
+        that was seen between two polls.
+        """
+        return self._marks_bytes + self._largest_rise_bytes if self._marks_bytes else None
+
+    def stalled_us(self) -> int | None:
+        """Return None: pressure is counted for groups only."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class TreeWorker:
+    """A worker as the loop handles it: asked by signal, killed with all its descendants."""
+
+    def __init__(self, worker: Launched, tree: Tree) -> None:
+        """Handle `worker`, the root of `tree`."""
+        self._worker = worker
+        self._tree = tree
+
+    def terminate(self) -> None:
+        """Ask the worker to end."""
+        self._worker.terminate()
+
+    def kill(self) -> None:
+        """Kill the worker and its descendants."""
+        self._tree.kill()
+
+
+def _observe(order: Order, worker: Launched, tree: Tree, stop: Callable[[], bool]) -> Observation:
+    meter = TreeMeter(tree, order.memory_limit_bytes)
+    watched = Watched(
+        launched=worker,
+        handle=TreeWorker(worker, tree),
+        meter=meter,
+        pids=tree.pids,
+        is_over=meter.is_over,
+    )
+    seen = observe(order, watched, stop)
+    return Observation(
+        exit=seen.facts(),
+        timeline=seen.timeline,
+        high_water_bytes=meter.high_water_bytes(),
+        wall_seconds=seen.wall_seconds,
+        output=seen.output,
+        approximate=True,
+    )
