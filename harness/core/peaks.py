@@ -131,10 +131,20 @@ class Timeline:
         self._samples = [_larger([first, second]) for first, second in pairs]
         self._stride *= 2
 
+    def shift(self, seconds: float) -> None:
+        """Count the time of all samples from `seconds` later; what was before counts as zero."""
+        self._samples = [_later(sample, seconds) for sample in self._samples]
+        self._pending = [_later(sample, seconds) for sample in self._pending]
+        self.top = _later(self.top, seconds) if self.top else None
+
     def samples(self) -> tuple[Sample, ...]:
         """Return the samples held, in order of time."""
         rest = (_larger(self._pending),) if self._pending else ()
         return (*self._samples, *rest)
+
+
+def _later(sample: Sample, seconds: float) -> Sample:
+    return msgspec.structs.replace(sample, at_s=round(max(0.0, sample.at_s - seconds), 4))
 
 
 def _larger(samples: list[Sample]) -> Sample:

@@ -33,7 +33,7 @@ def _encode(report: Report) -> bytes:
 
 
 def _spell(value: Any) -> Any:
-    """Return the same value with surrogates written as ``\\udcff``."""
+    """Return the same value with surrogates spelled out, as a backslash and their number."""
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode()
@@ -128,6 +128,7 @@ def _describable(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
         kind.__name__,
         fields,
         namespace={"__doc__": kind.__doc__},
+        frozen=True,
         kw_only=True,
         forbid_unknown_fields=kind.__struct_config__.forbid_unknown_fields,
     )

@@ -79,25 +79,21 @@ def describe_ending(run: Run, findings: Iterable[Finding], *, short: bool = Fals
     return ending if short else f"{ending}, unexpected"
 
 
-def format_mib(count: int) -> str:
-    """Return bytes in MiB without the unit, for columns that name it: ``376.6``."""
-    value = count / _MIB
-    return f"{value:,.0f}" if count % _MIB == 0 else f"{value:,.1f}"
-
-
 def describe_peak(run: Run) -> str:
     """Return the peak in MiB: ``≥ 511.8`` is a lower bound, ``~98.4`` is approximate."""
     if run.peak_bytes is None:
         return "unknown"
     bound = "≥ " if run.peak_is_lower_bound else ""
     about = "~" if run.approximate else ""
-    return f"{bound}{about}{format_mib(run.peak_bytes)}"
+    return f"{bound}{about}{run.peak_bytes / _MIB:,.1f}"
 
 
 def describe_limit(run: Run) -> str:
     """Return the limit in MiB, or ``none``."""
     limit_bytes = run.case.memory_limit_bytes
-    return "none" if limit_bytes is None else format_mib(limit_bytes)
+    if limit_bytes is None:
+        return "none"
+    return f"{limit_bytes / _MIB:,.{1 if limit_bytes % _MIB else 0}f}"
 
 
 def describe_share(run: Run) -> str:
@@ -168,12 +164,15 @@ def sentence_of(report: Report) -> str:
     runs = _count(len(report.runs), "run")
     match report.verdict:
         case Verdict.PASS:
-            said = f"{runs}, ended as expected and within budget"
+            said = (
+                f"{runs} ended as expected and within budget" if report.runs else "nothing was run"
+            )
         case Verdict.FAIL:
             said = f"{_count(failures, 'failure')} in {runs}"
             said += f", and {_count(open_, 'thing')} could not be decided" if open_ else ""
         case Verdict.NONE:
-            said = f"nothing failed in {runs}, but {_count(open_, 'thing')} could not be decided"
+            undecided = _count(open_, "thing") if open_ else "the verdict"
+            said = f"{undecided} could not be decided; nothing failed in {runs}"
         case _ as never:
             assert_never(never)
     if not report.finished:

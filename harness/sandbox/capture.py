@@ -5,6 +5,7 @@ from typing import Final
 from harness.core.run import Output
 
 TAIL_BYTES: Final = 1024 * 1024
+_HEADER_BYTES: Final = 8
 
 
 class Tail:
@@ -45,3 +46,39 @@ class Capture:
             stderr_tail=self.stderr.text(),
             stderr_bytes=self.stderr.total,
         )
+
+
+class Demultiplexer:
+    """Splits the one stream in which an engine sends both of a container's.
+
+    Each piece has a header of eight bytes: which stream (1 output, 2 errors), three zeros, and its
+    length, big-endian. See "Attach to a container" in the Engine API.
+    """
+
+    def __init__(self, capture: Capture) -> None:
+        """Feed the streams of `capture`."""
+        self._streams = {1: capture.stdout, 2: capture.stderr}
+        self._header = bytearray()
+        self._stream: Tail | None = None
+        self._left = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Take in the next bytes, wherever they were cut."""
+        view = memoryview(chunk)
+        while view:
+            if self._left == 0:
+                view = self._read_header(view)
+                continue
+            piece, view = view[: self._left], view[self._left :]
+            self._left -= len(piece)
+            if self._stream is not None:
+                self._stream.feed(bytes(piece))
+
+    def _read_header(self, view: memoryview) -> memoryview:
+        missing = _HEADER_BYTES - len(self._header)
+        self._header += view[:missing]
+        if len(self._header) == _HEADER_BYTES:
+            self._stream = self._streams.get(self._header[0])
+            self._left = int.from_bytes(self._header[4:], "big")
+            self._header.clear()
+        return view[missing:]

@@ -12,7 +12,7 @@ from harness.sandbox.groups import GroupWorker, RunGroups, sweep_groups
 from harness.sandbox.identity import new_name
 from harness.sandbox.launch import Launched, LaunchSpec
 from harness.sandbox.observe import Watched, observe
-from harness.sandbox.places import Place, find_place, hierarchies
+from harness.sandbox.places import Place, find_place, hierarchies, hierarchy_tops
 
 
 class CgroupSandbox:
@@ -69,8 +69,7 @@ class CgroupSandbox:
 
     def sweep(self) -> tuple[str, ...]:
         """Remove the groups that killed harnesses left."""
-        seen = hierarchies()
-        return sweep_groups(Path(mount.point) for mount in seen.mounts if mount.writable)
+        return sweep_groups(hierarchy_tops())
 
 
 def _launch(order: Order, *, prefix: tuple[str, ...] = (), keep: bool = False) -> LaunchSpec:

@@ -25,7 +25,7 @@ from harness.sandbox.group import (
     signal_all,
     whose_limit_v1,
 )
-from harness.sandbox.identity import PREFIX, is_leftover
+from harness.sandbox.identity import PREFIXES, is_leftover
 from harness.sandbox.kernel import flat_keyed
 from harness.sandbox.launch import Launched
 from harness.sandbox.places import Place
@@ -210,7 +210,7 @@ def _find_groups(folder: Path, depth: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in entries:
-        if entry.name.startswith(PREFIX):
+        if entry.name.startswith(PREFIXES):
             yield Path(entry.path)
         elif depth > 1:
             yield from _find_groups(Path(entry.path), depth - 1)

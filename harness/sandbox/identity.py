@@ -16,8 +16,10 @@ from harness.sandbox.files import read_text
 from harness.sandbox.kernel import process_stat
 
 PREFIX: Final = "oomproof-"
+# A dash in the name of a systemd slice means another level, so there it is an underscore.
+PREFIXES: Final = (PREFIX, "oomproof_")
 LABEL: Final = "oomproof.sandbox"
-_NAME: Final = re.compile(rf"{PREFIX}(\d+)-(\d+)-(\d+)-\d+")
+_NAME: Final = re.compile(r"oomproof[-_](\d+)[-_](\d+)[-_](\d+)[-_]\d+")
 _numbers = itertools.count(1)
 
 

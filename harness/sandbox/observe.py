@@ -92,7 +92,7 @@ def observe(order: Order, watched: Watched, stop: Callable[[], bool]) -> Seen:
         stopped = watch.until_ended(
             watched.handle,
             tick=tick,
-            interval_s=order.interval_s,
+            interval_s=lambda: sampler.interval_s(order.interval_s),
             timeout_s=order.timeout_s,
             stop=stop,
         )

@@ -72,6 +72,11 @@ def hierarchies(pid: int | str = "self") -> Hierarchies:
     return Hierarchies(mounts=cgroup_mounts(mountinfo), groups=group_paths(groups))
 
 
+def hierarchy_tops() -> tuple[Path, ...]:
+    """Return the tops of the hierarchies in which groups can be made here."""
+    return tuple(Path(mount.point) for mount in hierarchies().mounts if mount.writable)
+
+
 def group_in(mount: Mount, group: str) -> Path:
     """Return the folder of `group` in a mounted hierarchy.
 

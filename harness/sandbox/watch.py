@@ -16,6 +16,9 @@ GRACE_S: Final = 2.0
 _DYING_S: Final = 30.0
 _CHUNK_BYTES: Final = 256 * 1024
 _LONGEST_WAIT_S: Final = 0.1
+_HURRY: Final = 5
+_LEAP_BYTES: Final = 1024 * 1024
+_LEAP_SHARE: Final = 0.02
 
 
 class Stopped(enum.Enum):
@@ -50,11 +53,20 @@ class Sampler:
         self._offset = offset
         self._clock = clock
         self._started_s = clock()
+        self._leapt = False
         self.timeline = Timeline()
 
     def elapsed_s(self) -> float:
         """Return the seconds since the start."""
         return self._clock() - self._started_s
+
+    def interval_s(self, usual_s: float) -> float:
+        """Return the seconds until the next sample: a few where memory rises in leaps.
+
+        Between two samples a worker can rise and die unseen; looking five times as often costs
+        little, because no worker leaps for long.
+        """
+        return usual_s / _HURRY if self._leapt else usual_s
 
     def sample(self) -> Sample | None:
         """Take one sample; None once the group is gone."""
@@ -74,6 +86,9 @@ class Sampler:
             offset_bytes=self._offset.read() if self._offset else None,
             stalled_us=stalled_us,
         )
+        top_bytes = self.timeline.top.unreclaimable_bytes if self.timeline.top else 0
+        rise_bytes = sample.unreclaimable_bytes - top_bytes
+        self._leapt = rise_bytes > max(_LEAP_BYTES, int(top_bytes * _LEAP_SHARE))
         self.timeline.add(sample)
         return sample
 
@@ -88,8 +103,8 @@ class Watch:
         self._open_streams = 0
         self.ended = False
 
-    def add_stream(self, fd: int, feed: Callable[[bytes], None]) -> None:
-        """Drain `fd`, which must not block, into `feed` until it ends."""
+    def add_stream(self, fd: int, feed: Callable[[bytes], None], *, is_end: bool = False) -> None:
+        """Drain `fd` into `feed` until it ends; with `is_end`, the worker has ended then too."""
         os.set_blocking(fd, False)
 
         def drain() -> None:
@@ -101,6 +116,7 @@ class Watch:
             else:
                 self._selector.unregister(fd)
                 self._open_streams -= 1
+                self.ended = self.ended or is_end
 
         self._selector.register(fd, selectors.EVENT_READ, drain)
         self._open_streams += 1
@@ -129,7 +145,7 @@ class Watch:
         worker: Worker,
         *,
         tick: Callable[[], Stopped | None],
-        interval_s: float,
+        interval_s: Callable[[], float],
         timeout_s: float,
         stop: Callable[[], bool],
     ) -> Stopped | None:
@@ -150,7 +166,7 @@ class Watch:
             now_s = self._clock()
             if now_s >= next_tick_s:
                 wanted = tick()
-                next_tick_s = max(next_tick_s + interval_s, self._clock())
+                next_tick_s = max(next_tick_s + interval_s(), self._clock())
                 if stopped is None and (wanted is not None or stop()):
                     stopped = wanted or Stopped.REQUEST
                     kill_at_s = now_s

@@ -1,0 +1,222 @@
+"""One run in one container: created, started, watched, asked how it ended, and removed."""
+
+import contextlib
+import datetime as dt
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from harness.core.ending import ExitFacts
+from harness.core.errors import InterruptedRunError, SandboxError
+from harness.core.peaks import Timeline
+from harness.core.run import Observation, Output
+from harness.sandbox.capture import Capture, Demultiplexer
+from harness.sandbox.container import ContainerSpec, create
+from harness.sandbox.container_view import ContainerView
+from harness.sandbox.contract import Order
+from harness.sandbox.engine import Engine
+from harness.sandbox.init_words import InitWords, read_init_words
+from harness.sandbox.offset import OffsetReader
+from harness.sandbox.watch import Sampler, Stopped, Watch
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_START_S: Final = 120.0
+_WAIT_S: Final = 30
+
+
+class _Task:
+    """A call that blocks, made in a thread; its end shows at a file descriptor."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self.error: Exception | None = None
+        self.fd = os.eventfd(0, os.EFD_CLOEXEC)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except Exception as error:  # noqa: BLE001  (it is told to the thread that waits)
+            self.error = error
+        os.eventfd_write(self.fd, 1)
+
+    def join(self, *, seconds: float) -> bool:
+        """Wait for the end; return whether it came."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Close the descriptor; where the thread still runs it is left to it."""
+        if not self._thread.is_alive():
+            os.close(self.fd)
+
+
+class ContainerRun:
+    """Watches one container from its creation to its removal."""
+
+    def __init__(
+        self, client: "APIClient", engine: Engine, view: ContainerView, spec: ContainerSpec
+    ) -> None:
+        """Prepare; `observe` does the work."""
+        self._client = client
+        self._engine = engine
+        self._view = view
+        self._spec = spec
+        self._id = ""
+        self._pid: int | None = None
+        self._started = False
+
+    def observe(self, order: Order, stop: Callable[[], bool]) -> Observation:
+        """Run the container to its end; see `contract.Sandbox.run`."""
+        from docker.errors import DockerException  # noqa: PLC0415  (see engine.connect)
+        from requests.exceptions import RequestException  # noqa: PLC0415  (docker's own client)
+
+        try:
+            answer = create(self._client, self._spec, order)
+            self._id = str(answer["Id"])
+            with self._removed():
+                return self._watch(order, stop)
+        except (DockerException, RequestException) as error:
+            raise SandboxError(f"the container engine failed: {error}") from error
+
+    @contextlib.contextmanager
+    def _removed(self) -> Iterator[None]:
+        """Remove the container whatever happens; its processes too where the engine is gone."""
+        from docker.errors import DockerException  # noqa: PLC0415  (see engine.connect)
+        from requests.exceptions import RequestException  # noqa: PLC0415  (docker's own client)
+
+        try:
+            yield
+        finally:
+            try:
+                self._client.remove_container(self._id, force=True, v=True)
+            except (DockerException, RequestException):
+                self._view.kill()
+
+    def _watch(self, order: Order, stop: Callable[[], bool]) -> Observation:
+        capture = Capture()
+        offset = OffsetReader([Path(s.path) for s in order.snapshots], self._view.pids)
+        with (
+            contextlib.closing(self._view.meter()) as meter,
+            contextlib.closing(Watch()) as watch,
+            contextlib.closing(self._attach()) as attached,
+        ):
+            sampler = Sampler(meter, offset)
+            began_s = time.time()
+            # The engine closes the stream when the container has ended: that is how we know.
+            watch.add_stream(attached.fileno(), Demultiplexer(capture).feed, is_end=True)
+            self._start(order, sampler, stop)
+            stopped = watch.until_ended(
+                self,
+                tick=lambda: self._tick(sampler),
+                interval_s=lambda: sampler.interval_s(order.interval_s),
+                timeout_s=order.timeout_s,
+                stop=stop,
+            )
+            self._view.follow(self._id, self._pid)
+        if stopped is Stopped.REQUEST:
+            raise InterruptedRunError("the run was stopped before its end")
+        return self._conclude(order, sampler.timeline, capture.output(), stopped, began_s)
+
+    def _attach(self) -> socket.SocketIO:
+        params = {"stdout": 1, "stderr": 1, "stream": 1}
+        attached: socket.SocketIO = self._client.attach_socket(self._id, params=params)
+        return attached
+
+    def _start(self, order: Order, sampler: Sampler, stop: Callable[[], bool]) -> None:
+        """Start the container, watching already: a short worker may end before this returns."""
+        task = _Task(lambda: self._client.start(self._id))
+        with contextlib.closing(Watch()) as watch, contextlib.closing(task):
+            watch.add_end(task.fd)
+            watch.until_ended(
+                self,
+                tick=lambda: self._tick(sampler),
+                interval_s=lambda: sampler.interval_s(order.interval_s),
+                timeout_s=_START_S,
+                stop=stop,
+            )
+        if task.error is not None:
+            raise SandboxError(f"the container could not be started: {task.error}") from task.error
+        self._started = True
+
+    def _tick(self, sampler: Sampler) -> None:
+        if not self._view.follow(self._id, self._pid) and self._started and self._pid is None:
+            state = self._client.inspect_container(self._id)["State"]
+            self._pid = int(state.get("Pid") or 0) or -1
+        sampler.sample()
+
+    def terminate(self) -> None:
+        """Ask the worker to end; the init passes the signal on."""
+        self._signal("SIGTERM")
+
+    def kill(self) -> None:
+        """Kill everything in the container."""
+        self._signal("SIGKILL")
+
+    def _signal(self, name: str) -> None:
+        from docker.errors import APIError  # noqa: PLC0415  (see engine.connect)
+
+        with contextlib.suppress(APIError):  # it has just ended
+            self._client.kill(self._id, name)
+
+    def _conclude(
+        self,
+        order: Order,
+        timeline: Timeline,
+        output: Output,
+        stopped: Stopped | None,
+        began_s: float,
+    ) -> Observation:
+        code = int(self._client.wait(self._id, timeout=_WAIT_S)["StatusCode"])
+        state: dict[str, Any] = self._client.inspect_container(self._id)["State"]
+        self._view.check(order.memory_limit_bytes)
+        started_s, finished_s = _seconds(state["StartedAt"]), _seconds(state["FinishedAt"])
+        timeline.shift(started_s - began_s)
+        words = read_init_words(output.stdout_tail)
+        output = msgspec.structs.replace(
+            output,
+            stdout_tail=words.text,
+            stdout_bytes=output.stdout_bytes - words.length_bytes,
+        )
+        kills = self._view.kills(
+            order.memory_limit_bytes, engine_says_killed=bool(state.get("OOMKilled"))
+        )
+        return Observation(
+            exit=ExitFacts(
+                exit_code=code,
+                signal=_signal_of(code, words),
+                signal_is_known=self._engine.init_speaks,
+                oom_kills=kills.count,
+                limit_reached=kills.limit_reached,
+                hit_deadline=stopped is Stopped.DEADLINE,
+                stderr_tail=output.stderr_tail,
+            ),
+            timeline=timeline,
+            high_water_bytes=self._view.high_water_bytes(),
+            wall_seconds=max(0.0, finished_s - started_s),
+            output=output,
+            approximate=self._view.approximate,
+            limits=self._view.limits,
+        )
+
+
+def _signal_of(code: int, words: InitWords) -> int | None:
+    """Return the signal that ended the worker; the init that says nothing was killed itself."""
+    if words.spoken:
+        return words.signal
+    return code - 128 if code > 128 else None
+
+
+def _seconds(timestamp: str) -> float:
+    """Return the engine's time as seconds since 1970; it has more digits than Python reads."""
+    text = timestamp.rstrip("Z")[:26]
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()

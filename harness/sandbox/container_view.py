@@ -1,0 +1,154 @@
+"""How a container's memory is seen: through this machine's cgroups, or by the engine's figures."""
+
+import contextlib
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from harness.core.ending import LimitReached
+from harness.core.errors import SandboxError
+from harness.sandbox.container_groups import ContainerGroups, Parent
+from harness.sandbox.engine import Engine
+from harness.sandbox.group import Kills, Meter
+from harness.sandbox.kernel import MemoryParts, parts_v1, parts_v2
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_STATS_EVERY_S: Final = 0.2
+
+
+class ContainerView(Protocol):
+    """What a run asks about its container's memory."""
+
+    approximate: bool
+    limits: dict[str, str]
+
+    def follow(self, container: str, pid: int | None) -> bool:
+        """Look at `container`, whose first process is `pid` if known; whether it is in sight."""
+
+    def check(self, asked: int | None) -> None:
+        """Raise SandboxError where the container's limit is not what was asked."""
+
+    def meter(self) -> Meter:
+        """Return what reads its memory."""
+
+    def pids(self) -> Iterable[int]:
+        """Return its processes, as this machine numbers them."""
+
+    def high_water_bytes(self) -> int | None:
+        """Return the kernel's high-water counter."""
+
+    def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
+        """Return the kernel's kills in it, and whose limit they were for."""
+
+    def kill(self) -> None:
+        """Kill its processes without the engine's help, where that can be done."""
+
+    def remove(self) -> None:
+        """Remove what was made for looking."""
+
+
+class GroupsView(ContainerGroups):
+    """The view through this machine's cgroups: exact."""
+
+    approximate = False
+
+    def __init__(self, engine: Engine, parent: Parent | None) -> None:
+        """Make the groups above the container; see `ContainerGroups`."""
+        super().__init__(engine, parent)
+
+    def follow(self, container: str, pid: int | None) -> bool:
+        """Find the container's group and read the counters that vanish with it."""
+        found = self.find(container, pid)
+        self.update()
+        return found
+
+
+class StatsView:
+    """The view by the engine's own figures, a few times a second: approximate."""
+
+    approximate = True
+
+    def __init__(self, client: "APIClient") -> None:
+        """Ask `client`."""
+        self._client = client
+        self._container: str | None = None
+        self._parts: MemoryParts | None = None
+        self._next_s = 0.0
+        self._high_water_bytes: int | None = None
+        self.limits: dict[str, str] = {}
+
+    def follow(self, container: str, pid: int | None) -> bool:  # noqa: ARG002  (see ContainerView)
+        """Remember whom to ask for."""
+        self._container = container
+        return True
+
+    def check(self, asked: int | None) -> None:
+        """Raise SandboxError where the engine configured another limit."""
+        if asked is None or self._container is None:
+            return
+        config: dict[str, Any] = self._client.inspect_container(self._container)["HostConfig"]
+        self.limits = {key: str(config.get(key)) for key in ("Memory", "MemorySwap")}
+        if config.get("Memory") != asked or config.get("MemorySwap") != asked:
+            raise SandboxError(f"the engine configured the limits {self.limits}, not {asked}")
+
+    def meter(self) -> Meter:
+        """Return this: it reads the memory itself."""
+        return self
+
+    def parts(self) -> MemoryParts:
+        """Return the memory as the engine last told it; raises OSError while it tells nothing."""
+        if time.monotonic() >= self._next_s:
+            self._ask()
+            self._next_s = time.monotonic() + _STATS_EVERY_S
+        if self._parts is None:
+            raise FileNotFoundError
+        return self._parts
+
+    def _ask(self) -> None:
+        from docker.errors import DockerException  # noqa: PLC0415  (see engine.connect)
+        from requests.exceptions import RequestException  # noqa: PLC0415  (docker's own client)
+
+        with contextlib.suppress(DockerException, RequestException):
+            figures = self._client.stats(self._container, stream=False, one_shot=True)
+            memory: dict[str, Any] = figures.get("memory_stats") or {}
+            if "usage" in memory:
+                self._parts = _parts_of(memory)
+                self._high_water_bytes = memory.get("max_usage", self._high_water_bytes)
+
+    def stalled_us(self) -> int | None:
+        """Return None: the engine does not tell."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def pids(self) -> Iterable[int]:
+        """Return none: they are another machine's."""
+        return ()
+
+    def high_water_bytes(self) -> int | None:
+        """Return the counter as the engine last told it; on v2 it never does."""
+        return self._high_water_bytes
+
+    def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
+        """Return one kill where the engine says so; groups above cannot be seen from here."""
+        own = LimitReached.OWN if limit is not None else LimitReached.OTHER
+        return Kills(count=int(engine_says_killed), limit_reached=own)
+
+    def kill(self) -> None:
+        """Do nothing: only the engine can."""
+
+    def remove(self) -> None:
+        """Nothing was made."""
+
+
+def _parts_of(memory: dict[str, Any]) -> MemoryParts:
+    """Return the parts in the engine's figures, which repeat ``memory.stat``."""
+    stat = memory.get("stats") or {}
+    text = "".join(f"{key} {value}\n" for key, value in stat.items())
+    if "anon" in stat:
+        return parts_v2(text)
+    kernel = memory["usage"] - stat.get("total_rss", 0) - stat.get("total_cache", 0)
+    return parts_v1(text, str(max(0, kernel)))

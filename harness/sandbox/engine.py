@@ -1,0 +1,143 @@
+"""The container engine: found, asked what it is, and cleared of what killed harnesses left."""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from harness.core.errors import InputError, SandboxError
+from harness.sandbox.files import read_text
+from harness.sandbox.identity import LABEL, is_leftover
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+HOST_LABEL: Final = "oomproof.host"
+HOST_IMAGE: Final = "host"
+_HOST_TAG: Final = "oomproof-host:1"
+_EMPTY_TAR: Final = bytes(10240)
+_TIMEOUT_S: Final = 120
+_CONNECT_S: Final = 5
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says of itself.
+
+    Attributes:
+        version: its name and version.
+        cgroup_version: 1 or 2.
+        cgroup_driver: ``cgroupfs`` or ``systemd``.
+        is_local: its containers' groups can be read here.
+        init_speaks: its init tells an exit with 137 from a death by signal 9.
+
+    """
+
+    version: str
+    cgroup_version: int
+    cgroup_driver: str
+    is_local: bool
+    init_speaks: bool
+
+
+def connect(*, timeout_s: int = _TIMEOUT_S) -> "APIClient":
+    """Return a client of the engine that the environment names.
+
+    Raises:
+        SandboxError: no engine answers.
+
+    """
+    import docker  # noqa: PLC0415  (a quarter of a second, needed by this sandbox only)
+    from docker.utils import kwargs_from_env  # noqa: PLC0415
+
+    try:
+        client = docker.APIClient(version="auto", timeout=timeout_s, **kwargs_from_env())
+    except docker.errors.DockerException as error:
+        raise SandboxError(f"no container engine answers: {_innermost(error)}") from error
+    return client
+
+
+def _innermost(error: BaseException) -> str:
+    """Return the last cause of an error: the SDK wraps "No such file" into four others."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else str(error)
+
+
+def describe(client: "APIClient") -> Engine:
+    """Return what the engine says of itself."""
+    info: dict[str, Any] = client.info()
+    host = os.uname()
+    is_local = (
+        str(client.base_url).startswith("http+docker")
+        and info.get("Name") == host.nodename
+        and info.get("KernelVersion") == host.release
+    )
+    return Engine(
+        version=f"{_product(client)} {info.get('ServerVersion', '')}".strip(),
+        cgroup_version=int(info.get("CgroupVersion") or 1),
+        cgroup_driver=str(info.get("CgroupDriver", "cgroupfs")),
+        is_local=is_local,
+        init_speaks=info.get("InitBinary") == "docker-init",
+    )
+
+
+def _product(client: "APIClient") -> str:
+    components = client.version().get("Components") or [{}]
+    name = str(components[0].get("Name", "Engine"))
+    return "Docker" if name == "Engine" else name.removesuffix(" Engine")
+
+
+def host_key() -> str:
+    """Return what tells this machine from others that use the same engine."""
+    parts = (read_text(Path("/etc/machine-id")) or "", os.uname().nodename)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def labels(name: str) -> dict[str, str]:
+    """Return the labels of a sandbox called `name`."""
+    return {LABEL: name, HOST_LABEL: host_key()}
+
+
+def find_image(client: "APIClient", image: str) -> tuple[str, str]:
+    """Return the engine's name for `image`, and its digest; fetch it where it is not here.
+
+    Raises:
+        InputError: the image is neither here nor to be had.
+
+    """
+    from docker.errors import APIError, DockerException, ImageNotFound  # noqa: PLC0415
+
+    tag = _HOST_TAG if image == HOST_IMAGE else image
+    with contextlib.suppress(ImageNotFound):
+        return tag, str(client.inspect_image(tag)["Id"])
+    try:
+        if image == HOST_IMAGE:
+            repository, _, version = tag.partition(":")
+            client.import_image_from_data(_EMPTY_TAR, repository=repository, tag=version)
+        else:
+            client.pull(image)
+        return tag, str(client.inspect_image(tag)["Id"])
+    except (APIError, DockerException) as error:
+        raise InputError(
+            f'sandbox.image: "{image}" is not on this engine and cannot be pulled '
+            f"({_innermost(error)}); pull or import it first, or use the image "
+            f'"{HOST_IMAGE}"'
+        ) from error
+
+
+def remove_leftovers(client: "APIClient") -> tuple[str, ...]:
+    """Remove the containers of this machine's harnesses that are gone, and return their names."""
+    from docker.errors import APIError  # noqa: PLC0415
+
+    removed: list[str] = []
+    for container in client.containers(all=True, filters={"label": LABEL}):
+        marks = container.get("Labels") or {}
+        name = str(marks.get(LABEL, ""))
+        if marks.get(HOST_LABEL) == host_key() and is_leftover(name):
+            with contextlib.suppress(APIError):
+                client.remove_container(container["Id"], force=True, v=True)
+                removed.append(name)
+    return tuple(removed)
