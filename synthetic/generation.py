@@ -6,6 +6,9 @@ from synthetic.hero_snapshot import hero_snapshot
 
 _DOCUMENTS = {"hero_snapshot": hero_snapshot}
 
+VERSION = 1
+"""Raised whenever the same shape, size and seed give other bytes than before."""
+
 SHAPES = tuple(_DOCUMENTS)
 """The names of the built-in shapes."""
 

@@ -1,5 +1,5 @@
-"""The commands."""
+"""The commands: a file for each, the only place that prints or exits."""
 
+from harness.cli.app import main
 
-def main() -> None:
-    """Run."""
+__all__ = ["main"]

@@ -27,7 +27,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         scenario: its name.
         started_at: UTC, ISO 8601.
         finished: False when the invocation was stopped or failed before all cases had run.
-        cases: how many runs were planned, confirmations not counted.
+        planned_runs: how many there were to be, confirmations not counted.
 
     """
 

@@ -1,22 +1,15 @@
-"""`report.json`: the report as a versioned document, its reading, and the published schemas."""
+"""`report.json`: the report as a versioned document, and the schemas that are published."""
 
 from typing import Any, Final
 
 import msgspec
 
-from harness.core.errors import InputError
 from harness.core.quantity import Duration, Limit, Percent, Size, describe_quantity
 from harness.core.report import SCHEMA, Report
 from harness.core.scenario import SCHEMA as SCENARIO_SCHEMA
-from harness.core.scenario import Scenario, explain
+from harness.core.scenario import Scenario
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-
-
-class _Header(msgspec.Struct, frozen=True):
-    """What is read first of a document: whether the rest can be understood."""
-
-    schema: int
 
 
 def render_json(report: Report) -> bytes:
@@ -43,48 +36,6 @@ def _spell(value: Any) -> Any:
             return [_spell(inner) for inner in value]
         case _:
             return value
-
-
-def read_report(data: bytes, *, source: str) -> Report:
-    """Return the report in `data`; `source` names the file in errors.
-
-    Raises:
-        InputError: `data` is no JSON, ends in the middle, is of another schema, or has not the
-            form of a report. The message says which, and what to do.
-
-    """
-    if not data.strip():
-        raise InputError(f"{source}: the file is empty; write the report again")
-    try:
-        header = msgspec.json.decode(data, type=_Header)
-        _check_schema(header.schema, source)
-        return msgspec.json.decode(data, type=Report)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{source}: this is no report of oomproof: {explain(error)}") from None
-    except RecursionError:
-        raise InputError(f"{source}: this is no report of oomproof: it nests too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: {_explain_syntax(error)}") from None
-
-
-def _check_schema(schema: int, source: str) -> None:
-    if schema > SCHEMA:
-        raise InputError(
-            f"{source}: this report is schema {schema}, and this oomproof reads {SCHEMA}; update it"
-        )
-    if schema != SCHEMA:
-        raise InputError(
-            f"{source}: schema {schema} was never a report's; this oomproof reads {SCHEMA}"
-        )
-
-
-def _explain_syntax(error: Exception) -> str:
-    if "truncated" in str(error):
-        return (
-            "the file ends in the middle, so it was only half written; "
-            "write or download the report again"
-        )
-    return f"this is not JSON: {error}; give the path of a report.json"
 
 
 def report_schema() -> dict[str, Any]:

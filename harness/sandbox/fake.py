@@ -1,4 +1,4 @@
-"""The scripted sandbox: tells what it is told to tell, so that the loop is tested without waiting."""
+"""The scripted sandbox: says what it is told to, so that the loop is tested without waiting."""
 
 from collections.abc import Callable, Iterable, Iterator
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the same package, by the name that a type checker started above knows it by
+if TYPE_CHECKING:  # the package's whole name, as a type checker at the repository's root needs it
     from scenarios.hero_snapshots.workers.etl import (
         SECTIONS,
         Snapshot,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from synthetic import generate
 
 WORKERS = Path(__file__).parents[3] / "scenarios" / "hero_snapshots" / "workers"
@@ -27,7 +28,13 @@ PATHS = {
 
 @pytest.fixture(params=PATHS)
 def path_arguments(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """A worker with its parser: each of the four ways from a snapshot to the tables."""
+    """Return a worker with its parser: each of the four ways from a snapshot to the tables."""
+    return PATHS[request.param]
+
+
+@pytest.fixture(params=["json", "streaming"])
+def worker_arguments(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Return one of the two workers, for what does not depend on the parser."""
     return PATHS[request.param]
 
 

@@ -15,8 +15,8 @@ MIB = 1024 * 1024
 def peak_bytes(command: list[str]) -> tuple[int, int]:
     """Return the largest RssAnon seen of a run that succeeds, and the kernel's VmHWM.
 
-    Read while it runs, every few milliseconds: the kernel keeps no high-water mark of anonymous memory,
-    and of a process that has ended it keeps none at all that is free of its parent's.
+    Read while it runs, every few milliseconds: the kernel keeps no high-water mark of anonymous
+    memory, and of a process that has ended it keeps none at all that is free of its parent's.
     """
     anonymous = high_water = 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -65,12 +65,12 @@ def test_a_full_parse_needs_several_times_its_snapshot(
     assert anonymous > 4 * 5_000_000
 
 
-@pytest.mark.parametrize("parser", ["json", "orjson", "msgspec"])
+@pytest.mark.parametrize("parser", ["json", "orjson"])
 def test_running_out_of_memory_is_caught_by_nobody(
     parser: str, worker_command: WorkerCommand, generated: Generated, tmp_path: Path
 ) -> None:
     command = worker_command("full_parse.py", generated(5_000_000), "--parser", parser)
-    limited = ["sh", "-c", 'ulimit -v 50000; exec "$@"', "sh", *command, "--output", str(tmp_path)]
+    limited = ["sh", "-c", 'ulimit -d 50000; exec "$@"', "sh", *command, "--output", str(tmp_path)]
 
     done = subprocess.run(limited, capture_output=True, text=True, timeout=60, check=False)
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture(scope="module")
 def server_uri() -> Iterator[Callable[[str], str]]:
-    """A server of its own: the URI of a database of that name in it, once that exists."""
+    """Start a server, and yield what makes the URI of one of its databases."""
     with warnings.catch_warnings():
         # Of platformdirs: XDG_RUNTIME_DIR is not set. It is right, and of no matter here.
         warnings.simplefilter("ignore", UserWarning)
@@ -45,7 +45,7 @@ def server_uri() -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture
 def dsn(server_uri: Callable[[str], str], request: pytest.FixtureRequest) -> str:
-    """An empty database for one test."""
+    """Make an empty database for one test."""
     name = f"test_{abs(hash(request.node.nodeid))}"
     with psycopg.connect(server_uri("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -57,14 +57,12 @@ def postgres_tables(dsn: str) -> Tables:
         names = connection.execute(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         ).fetchall()
-        return {name: sorted(connection.execute(f"SELECT * FROM {name}")) for (name,) in names}
+        return {name: sorted(connection.execute(f"SELECT * FROM {name}")) for (name,) in names}  # noqa: S608
 
 
-@pytest.mark.parametrize(
-    "worker", [("full_parse.py", "--parser", "json"), ("streaming.py",)], ids=lambda it: it[0]
-)
 def test_tables_are_those_of_sqlite_even_after_a_replay(
-    worker: tuple[str, ...],
+    *,
+    worker_arguments: tuple[str, ...],
     dsn: str,
     generated: Generated,
     run_worker: RunWorker,
@@ -72,15 +70,15 @@ def test_tables_are_those_of_sqlite_even_after_a_replay(
     tmp_path: Path,
 ) -> None:
     snapshot = generated(SIZE_BYTES)
-    expected = load_tables(*worker, snapshot, output=tmp_path / "sqlite")
+    expected = load_tables(*worker_arguments, snapshot, output=tmp_path / "sqlite")
 
-    done = run_worker(*worker, snapshot, "--dsn", dsn, cwd=tmp_path)
+    done = run_worker(*worker_arguments, snapshot, "--dsn", dsn, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     tables = postgres_tables(dsn)
     assert tables == expected
     assert sum(map(len, tables.values())) > 10_000
 
-    done = run_worker(*worker, snapshot, "--dsn", dsn, cwd=tmp_path)
+    done = run_worker(*worker_arguments, snapshot, "--dsn", dsn, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert postgres_tables(dsn) == expected
     assert not (tmp_path / "heroes.sqlite").exists()

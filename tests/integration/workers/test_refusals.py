@@ -1,4 +1,4 @@
-"""What the workers do not load: one clear line on stderr, and an exit code that says whose fault it is."""
+"""What the workers do not load: one clear line on stderr, and an exit code that says why."""
 
 import re
 import subprocess
@@ -25,14 +25,14 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_a_snapshot_over_the_guard_is_refused_untouched(
-    path_arguments: tuple[str, ...], written: Written, run_worker: RunWorker, tmp_path: Path
+    worker_arguments: tuple[str, ...], written: Written, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     small = written({})
     broken = tmp_path / "broken.json"
     broken.write_bytes(b"{" * 2000)
     output = tmp_path / "output"
 
-    done = run_worker(*path_arguments, small, broken, "--max-bytes", 1999, "--output", output)
+    done = run_worker(*worker_arguments, small, broken, "--max-bytes", 1999, "--output", output)
 
     assert (done.returncode, done.stdout) == (75, "")
     (line,) = done.stderr.splitlines()
@@ -41,12 +41,12 @@ def test_a_snapshot_over_the_guard_is_refused_untouched(
 
 
 def test_a_snapshot_at_the_guard_is_loaded(
-    path_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
+    worker_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
 ) -> None:
     snapshot = written({})
     guard = ("--max-bytes", snapshot.stat().st_size)
 
-    tables = load_tables(*path_arguments, snapshot, *guard, output=tmp_path)
+    tables = load_tables(*worker_arguments, snapshot, *guard, output=tmp_path)
 
     assert tables["snapshots"] == [("s-1", 1, "2024")]
 
@@ -145,16 +145,17 @@ def test_batches_before_the_end_of_a_truncated_file_stay_and_the_whole_repairs_t
     ],
 )
 def test_what_is_not_a_hero_snapshot_names_the_place(
+    *,
     text: str,
     complaint: str,
-    path_arguments: tuple[str, ...],
+    worker_arguments: tuple[str, ...],
     written: Written,
     run_worker: RunWorker,
     tmp_path: Path,
 ) -> None:
     snapshot = written(text)
 
-    line = only_line(run_worker(*path_arguments, snapshot, "--output", tmp_path))
+    line = only_line(run_worker(*worker_arguments, snapshot, "--output", tmp_path))
 
     assert f"{snapshot}: {complaint}" in line
 
@@ -168,28 +169,28 @@ def test_text_that_is_not_utf8_is_an_error(
 
 
 def test_a_snapshot_that_is_not_there_is_an_error(
-    path_arguments: tuple[str, ...], run_worker: RunWorker, tmp_path: Path
+    worker_arguments: tuple[str, ...], run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    line = only_line(run_worker(*path_arguments, tmp_path / "none.json", "--output", tmp_path))
+    line = only_line(run_worker(*worker_arguments, tmp_path / "none.json", "--output", tmp_path))
 
     assert "none.json" in line
     assert not (tmp_path / "heroes.sqlite").exists()
 
 
 def test_a_file_that_is_no_database_is_an_error(
-    path_arguments: tuple[str, ...], written: Written, run_worker: RunWorker, tmp_path: Path
+    worker_arguments: tuple[str, ...], written: Written, run_worker: RunWorker, tmp_path: Path
 ) -> None:
     (tmp_path / "heroes.sqlite").write_text("not a database, by far" * 100)
 
-    line = only_line(run_worker(*path_arguments, written({}), "--output", tmp_path))
+    line = only_line(run_worker(*worker_arguments, written({}), "--output", tmp_path))
 
     assert "file is not a database" in line
 
 
 def test_a_batch_size_of_nothing_is_wrong_usage(
-    path_arguments: tuple[str, ...], written: Written, run_worker: RunWorker, tmp_path: Path
+    worker_arguments: tuple[str, ...], written: Written, run_worker: RunWorker, tmp_path: Path
 ) -> None:
-    done = run_worker(*path_arguments, written({}), "--batch-size", 0, "--output", tmp_path)
+    done = run_worker(*worker_arguments, written({}), "--batch-size", 0, "--output", tmp_path)
 
     assert done.returncode == 2
     assert "0 is not a number of 1 or more" in done.stderr

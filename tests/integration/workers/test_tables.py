@@ -1,8 +1,11 @@
 """Every path through the workers leaves the same tables, and they hold what the snapshot says."""
 
 import json
+import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +94,7 @@ def test_rows_hold_what_the_snapshot_says(generated: Generated, streamed: Tables
 
 
 def test_tags_traits_and_sockets_keep_their_order(
-    path_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
+    worker_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
 ) -> None:
     sockets = [None, {"gem": "ruby", "grade": 2}]
     snapshot = written(
@@ -102,7 +105,7 @@ def test_tags_traits_and_sockets_keep_their_order(
         }
     )
 
-    tables = load_tables(*path_arguments, snapshot, output=tmp_path)
+    tables = load_tables(*worker_arguments, snapshot, output=tmp_path)
 
     assert tables["troop_tags"] == [("s-1", 1, 0, "undead"), ("s-1", 1, 1, "cursed")]
     assert tables["pet_traits"] == [("s-1", 2, 0, "swift"), ("s-1", 2, 1, "loyal")]
@@ -124,23 +127,47 @@ def test_a_replay_changes_nothing(
     assert replayed == streamed
 
 
-def test_a_changed_element_is_replaced(
-    path_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
+def test_a_kill_leaves_a_sound_database_that_a_replay_completes(
+    worker_command: Callable[..., list[str]],
+    generated: Generated,
+    load_tables: LoadTables,
+    streamed: Tables,
+    tmp_path: Path,
 ) -> None:
-    load_tables(*path_arguments, written({"troops": [{"id": 1, "level": 4}]}), output=tmp_path)
+    snapshot = generated(SIZE_BYTES)
+    log = tmp_path / "heroes.sqlite-wal"
+    with subprocess.Popen(worker_command("streaming.py", snapshot, "--output", tmp_path)) as worker:
+        while worker.poll() is None and not (log.exists() and log.stat().st_size > 500_000):
+            pass
+        worker.kill()
+    assert worker.returncode == -signal.SIGKILL
+
+    with closing(sqlite3.connect(tmp_path / "heroes.sqlite")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        (kept,) = connection.execute("SELECT count(*) FROM troops").fetchone()
+    assert 0 < kept <= len(streamed["troops"])
+
+    assert load_tables("streaming.py", snapshot, output=tmp_path) == streamed
+
+
+def test_a_changed_element_is_replaced(
+    worker_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
+) -> None:
+    load_tables(*worker_arguments, written({"troops": [{"id": 1, "level": 4}]}), output=tmp_path)
 
     changed = written({"troops": [{"id": 1, "level": 5}]})
-    tables = load_tables(*path_arguments, changed, output=tmp_path)
+    tables = load_tables(*worker_arguments, changed, output=tmp_path)
 
     assert [row[:5] for row in tables["troops"]] == [("s-1", 1, None, None, 5)]
 
 
 def test_an_element_that_is_gone_keeps_its_row(
-    path_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
+    worker_arguments: tuple[str, ...], written: Written, load_tables: LoadTables, tmp_path: Path
 ) -> None:
-    load_tables(*path_arguments, written({"pets": [{"id": 1}, {"id": 2}]}), output=tmp_path)
+    load_tables(*worker_arguments, written({"pets": [{"id": 1}, {"id": 2}]}), output=tmp_path)
 
-    tables = load_tables(*path_arguments, written({"pets": [{"id": 2}]}), output=tmp_path)
+    tables = load_tables(*worker_arguments, written({"pets": [{"id": 2}]}), output=tmp_path)
 
     assert [row[1] for row in tables["pets"]] == [1, 2]
 
@@ -159,7 +186,7 @@ def test_the_batch_size_does_not_show(
 
 
 def test_several_snapshots_are_loaded_in_one_process(
-    path_arguments: tuple[str, ...],
+    worker_arguments: tuple[str, ...],
     generated: Generated,
     run_worker: RunWorker,
     read_tables: Callable[[Path], Tables],
@@ -167,7 +194,7 @@ def test_several_snapshots_are_loaded_in_one_process(
 ) -> None:
     snapshots = [generated(100_000), generated(200_000, seed=8)]
 
-    done = run_worker(*path_arguments, *snapshots, "--output", tmp_path)
+    done = run_worker(*worker_arguments, *snapshots, "--output", tmp_path)
 
     documents = [json.loads(snapshot.read_bytes()) for snapshot in snapshots]
     lines = done.stdout.splitlines()
@@ -194,20 +221,20 @@ def test_unicode_is_intact(
 
 
 def test_the_order_of_keys_does_not_matter(
-    path_arguments: tuple[str, ...],
+    worker_arguments: tuple[str, ...],
     generated: Generated,
     written: Written,
     load_tables: LoadTables,
     tmp_path: Path,
 ) -> None:
     snapshot = generated(300_000)
-    usual = load_tables(*path_arguments, snapshot, output=tmp_path / "usual")
+    usual = load_tables(*worker_arguments, snapshot, output=tmp_path / "usual")
     document = json.loads(snapshot.read_bytes())
     backwards = {key: document[key] for key in reversed(document)}
     backwards["heroes"] = [dict(reversed(hero.items())) for hero in document["heroes"]]
 
     reordered = written(json.dumps(backwards))
-    tables = load_tables(*path_arguments, reordered, output=tmp_path / "other")
+    tables = load_tables(*worker_arguments, reordered, output=tmp_path / "other")
 
     assert tables == usual
 

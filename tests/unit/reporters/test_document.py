@@ -7,12 +7,8 @@ import pytest
 
 from harness.core.errors import InputError
 from harness.core.report import Report
-from harness.reporters.document import (
-    read_report,
-    render_json,
-    report_schema,
-    scenario_schema,
-)
+from harness.reporters.document import render_json, report_schema, scenario_schema
+from harness.store import read_report
 
 
 def _replaced(report: Report, **changes: Any) -> bytes:

@@ -69,7 +69,7 @@ def sqlite_in(folder: Path) -> Iterator[Database]:
 def postgres_at(dsn: str) -> Iterator[Database]:
     """Connect to a PostgreSQL server, and make the tables if it has none."""
     try:
-        import psycopg  # noqa: PLC0415 - 20 MB of memory that only --dsn shall cost
+        import psycopg  # noqa: PLC0415 - 16 MB of memory that only --dsn shall cost
     except ImportError as error:
         raise DatabaseError("--dsn needs psycopg: pip install 'psycopg[binary]'") from error
     try:

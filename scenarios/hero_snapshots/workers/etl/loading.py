@@ -36,8 +36,8 @@ def load(snapshot: Snapshot, *, database: Database, batch_size: int) -> Loaded:
     """Upsert a snapshot's rows; what is committed before an error stays.
 
     No more rows wait in memory than ``batch_size`` for each table. But an element is in memory
-    whole, so streaming needs about nine times the bytes of the largest hero: 160 MB for one of 17 MB
-    that wears 100,000 pieces of gear. Taking heroes apart would mean rows made from raw events.
+    whole, so streaming needs about nine times the bytes of the largest hero: 160 MB for one of
+    17 MB with 100,000 pieces of gear. Taking heroes apart would mean rows made from raw events.
     """
     batches = _Batches(database=database, batch_size=batch_size)
     for table, values in _rows(snapshot):

@@ -1,0 +1,73 @@
+"""`oomproof baseline`: accept a report as what later ones are compared with, and show it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Accept a report as what later ones are compared with, and show what was accepted.",
+)
+
+_BASELINES = Path("reports/baselines")
+
+
+@app.command(epilog="Example: oomproof baseline accept reports/out/hero-snapshots/latest")
+def accept(
+    path: Annotated[
+        Path | None, typer.Argument(help="A report.json or its folder; else the newest.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the reports are.")] = Path("reports/out"),
+    baselines: Annotated[Path, typer.Option(help="Where the baselines go.")] = _BASELINES,
+    json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
+) -> int:
+    """Write the peaks of a report's completed runs to BASELINES/NAME.json."""
+    from harness.core.baseline import baseline_of
+    from harness.core.errors import InputError
+    from harness.store import (
+        baseline_path,
+        load_report,
+        newest_report,
+        save_baseline,
+    )
+
+    source = path or newest_report(out)
+    report, _ = load_report(source)
+    if not report.finished:
+        raise InputError(f"{source}: the report is not finished; run the scenario again first")
+    baseline = baseline_of(report.scenario, report.conditions, report.runs)
+    if not baseline.entries:
+        raise InputError(f"{source}: no run completed, so there is nothing to compare with later")
+    target = baseline_path(baselines, report.scenario)
+    save_baseline(target, baseline)
+    typer.echo(f"Accepted {len(baseline.entries)} cases as {target}.", err=json)
+    if json:
+        typer.echo(target.read_text("utf-8"))
+    return 0
+
+
+@app.command(epilog="Example: oomproof baseline show hero-snapshots")
+def show(
+    name: Annotated[str, typer.Argument(help="The scenario's name.")],
+    baselines: Annotated[Path, typer.Option(help="Where the baselines are.")] = _BASELINES,
+    json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
+) -> int:
+    """Show the accepted peaks of a scenario, and the conditions that they were measured under."""
+    from harness.core.errors import InputError
+    from harness.core.units import format_bytes
+    from harness.store import baseline_path, load_baseline
+
+    path = baseline_path(baselines, name)
+    found = load_baseline(path)
+    if found is None:
+        raise InputError(f"{path} is not there; `oomproof baseline accept` makes it")
+    if json:
+        typer.echo(path.read_text("utf-8"))
+        return 0
+    conditions = found.conditions
+    typer.echo(f"{name}: {conditions.sandbox}, Python {conditions.python}, {conditions.kernel}")
+    for entry in found.entries:
+        typer.echo(f"  {format_bytes(entry.peak_bytes):>12}  {entry.case}")
+    return 0

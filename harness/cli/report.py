@@ -1,0 +1,85 @@
+"""`oomproof report`: a saved report, rendered again."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, assert_never
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.core.report import Report
+    from harness.store import Store
+
+EXAMPLE = (
+    "Examples: oomproof report --- oomproof report reports/out/hero-snapshots/latest "
+    "--format markdown"
+)
+
+
+class Format(StrEnum):
+    """How to render it."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    PICTURE = "picture"
+
+
+def report(
+    path: Annotated[
+        Path | None, typer.Argument(help="A report.json or its folder; else the newest.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to render it.")] = Format.TERMINAL,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write to this file, not to stdout.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the reports are.")] = Path("reports/out"),
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of a report, and read none.")
+    ] = False,
+) -> int:
+    """Render a saved report again; exits with the code of its verdict."""
+    import msgspec
+
+    from harness.cli.session import print_report
+    from harness.reporters.document import report_schema
+    from harness.store import load_report, newest_report, publish
+
+    if schema:
+        typer.echo(msgspec.json.format(msgspec.json.encode(report_schema()), indent=2))
+        return 0
+    found, store = load_report(path or newest_report(out))
+    form = Format.JSON if json else form
+    if form is Format.TERMINAL and output is None:
+        print_report(found, err=False)
+    elif output is not None:
+        publish(output, _render(form, found, store))
+    else:
+        sys.stdout.buffer.write(_render(form, found, store))
+        sys.stdout.buffer.flush()
+    return found.verdict.exit_code
+
+
+def _render(form: Format, found: "Report", store: "Store") -> bytes:
+    from harness.cli.session import draw
+    from harness.reporters.document import render_json
+    from harness.reporters.junit import render_junit
+    from harness.reporters.markdown import render_markdown
+    from harness.reporters.terminal import render_terminal
+
+    match form:
+        case Format.TERMINAL:
+            return render_terminal(found).encode()
+        case Format.JSON:
+            return render_json(found)
+        case Format.MARKDOWN:
+            return render_markdown(found).encode()
+        case Format.JUNIT:
+            return render_junit(found)
+        case Format.PICTURE:
+            return draw(found, store)
+        case _ as never:
+            assert_never(never)

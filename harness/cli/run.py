@@ -1,0 +1,150 @@
+"""`oomproof run`: a scenario, or one command, replayed and judged."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.core.scenario import Scenario
+
+EXAMPLE = (
+    "Examples: oomproof run scenarios/hero_snapshots/scenario.toml --- "
+    "oomproof run --snapshot export.json --memory 512MiB -- python worker.py {snapshot}"
+)
+
+
+def run(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SCENARIO | -- COMMAND...", help="A scenario file, or a command."),
+    ] = None,
+    snapshot: Annotated[
+        list[Path] | None, typer.Option(help="Replay this file; may be given again.")
+    ] = None,
+    memory: Annotated[
+        list[str] | None, typer.Option(help="A limit, such as 512MiB; may be given again.")
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="How long the command may run.")] = "120s",
+    sandbox: Annotated[
+        str | None, typer.Option(help="auto, docker, cgroup or process; else as the scenario says.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="Docker's image; `host` shows this machine.")
+    ] = None,
+    worker: Annotated[
+        list[str] | None, typer.Option(help="Run only this worker; may be given again.")
+    ] = None,
+    repeat: Annotated[int | None, typer.Option(min=1, help="How often to run each case.")] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Runs side by side, while their limits fit in memory.")
+    ] = 1,
+    out: Annotated[Path, typer.Option(help="Where the reports go.")] = Path("reports/out"),
+    baselines: Annotated[Path, typer.Option(help="Where the baselines are.")] = Path(
+        "reports/baselines"
+    ),
+    keep_output: Annotated[
+        bool, typer.Option("--keep-output", help="Keep what the workers wrote.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON; people's text goes to stderr.")
+    ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of a scenario, and run nothing.")
+    ] = False,
+) -> int:
+    """Replay snapshots through workers under a memory limit, and judge how they ended.
+
+    Give a scenario file, or --snapshot, --memory and a command after `--`. In a command, {snapshot}
+    is replaced by the file, {snapshots} by all of them, {output} by a folder to write to, and
+    {python} by this interpreter.
+    """
+    from harness.cli.session import Request, run_session
+
+    if schema:
+        return _print_schema()
+    scenario, folder, source = _scenario(words, snapshot, memory, timeout)
+    scenario = _override(scenario, sandbox=sandbox, image=image, repeat=repeat)
+    request = Request(
+        scenario=scenario,
+        folder=folder,
+        source=source,
+        workers=tuple(worker or ()),
+        jobs=jobs,
+        out=out,
+        baselines=baselines,
+        keep_output=keep_output,
+        as_json=json,
+    )
+    return run_session(request)
+
+
+def _print_schema() -> int:
+    import msgspec
+
+    from harness.reporters.document import scenario_schema
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(scenario_schema()), indent=2))
+    return 0
+
+
+def _scenario(
+    words: list[str] | None, snapshots: list[Path] | None, memory: list[str] | None, timeout: str
+) -> "tuple[Scenario, Path, str]":
+    """Return the scenario, the folder that its paths start from, and what to call it in errors."""
+    from harness.core.errors import InputError
+    from harness.core.scenario import read_scenario, scenario_of
+
+    if snapshots:
+        if not words:
+            raise InputError("give the command after `--`, such as: -- python worker.py {snapshot}")
+        document = _ad_hoc(words, snapshots, memory, timeout)
+        source = "command line"
+        return scenario_of(document, source=source), Path.cwd(), source
+    if not words or len(words) != 1:
+        raise InputError(
+            "give one scenario file, or --snapshot FILE --memory SIZE -- COMMAND; see `oomproof "
+            "run --help`"
+        )
+    if memory:
+        raise InputError("--memory goes with --snapshot; a scenario states its limits itself")
+    path = Path(words[0])
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputError(f"scenario {path} cannot be read: {why}") from error
+    return read_scenario(text, source=str(path)), path.resolve().parent, str(path)
+
+
+def _ad_hoc(
+    words: list[str], snapshots: list[Path], memory: list[str] | None, timeout: str
+) -> dict[str, Any]:
+    """Return the scenario's document that one command line amounts to."""
+    return {
+        "schema": 1,
+        "name": "ad-hoc",
+        "snapshots": {"files": [str(path.absolute()) for path in snapshots]},
+        "limits": {"memory": memory or ["unlimited"], "timeout": timeout},
+        "worker": [{"name": Path(words[0]).name, "command": words}],
+    }
+
+
+def _override(
+    scenario: "Scenario", *, sandbox: str | None, image: str | None, repeat: int | None
+) -> "Scenario":
+    from msgspec.structs import replace
+
+    from harness.core.errors import InputError
+    from harness.core.scenario import SandboxKind
+
+    settings = scenario.sandbox
+    if sandbox is not None:
+        try:
+            settings = replace(settings, kind=SandboxKind(sandbox))
+        except ValueError:
+            known = ", ".join(SandboxKind)
+            raise InputError(f'--sandbox: "{sandbox}" is none of {known}') from None
+    if image is not None:
+        settings = replace(settings, image=image)
+    return replace(scenario, sandbox=settings, repeat=repeat or scenario.repeat)

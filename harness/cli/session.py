@@ -1,0 +1,217 @@
+"""One invocation of `oomproof run`, from the request to the exit code."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from harness.cli.progress import AnyProgress, progress_on
+from harness.core.case import Case, cases_of
+from harness.core.errors import InputError, NoVerdictError
+from harness.core.report import Report
+from harness.core.scenario import Scenario
+from harness.orders import OrderMaker
+from harness.replay import Plan, Replay
+from harness.reporters.document import render_json
+from harness.reporters.junit import render_junit
+from harness.reporters.markdown import render_markdown
+from harness.reporters.plots import encode_picture
+from harness.reporters.terminal import render_terminal
+from harness.sandbox.choose import choose
+from harness.sandbox.contract import Sandbox
+from harness.sandbox.machine import available_memory_bytes, conditions_of
+from harness.snapshots import resolve_snapshots
+from harness.store import Store, baseline_path, load_baseline, new_store, publish
+
+MARKDOWN: Final = "report.md"
+JUNIT: Final = "junit.xml"
+PICTURE: Final = "memory.png"
+_PICTURE_S: Final = 120
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What was asked on the command line."""
+
+    scenario: Scenario
+    folder: Path
+    source: str
+    workers: tuple[str, ...]
+    jobs: int
+    out: Path
+    baselines: Path
+    keep_output: bool
+    as_json: bool
+
+
+def run_session(request: Request) -> int:
+    """Replay, write the reports, print, and return the exit code."""
+    with progress_on(sys.stderr) as progress, _stopping() as stop:
+        report, store = _replay(request, progress, stop)
+        problems = _write_reports(report, store, progress)
+    _print(request, report, store, problems)
+    return report.verdict.exit_code
+
+
+def _replay(
+    request: Request, progress: AnyProgress, stop: Callable[[], bool]
+) -> tuple[Report, Store]:
+    scenario = request.scenario
+    _check_workers(request)
+    baseline = load_baseline(baseline_path(request.baselines, scenario.name))
+    snapshots = resolve_snapshots(
+        scenario.snapshots, folder=request.folder, cache=cache_folder(), progress=progress.bytes
+    )
+    cases = cases_of(scenario, snapshots, request.workers)
+    _check_expectations(request, cases)
+    sandbox = choose(scenario.sandbox)
+    orders = OrderMaker(scenario, folder=request.folder, kind=sandbox.kind)
+    orders.check(source=request.source)
+    _sweep(sandbox, progress)
+    plan = Plan(
+        scenario=scenario,
+        cases=cases,
+        conditions=conditions_of(sandbox, orders.environment),
+        baseline=baseline,
+        memory_bytes=available_memory_bytes(),
+        jobs=request.jobs,
+    )
+    store = new_store(request.out.absolute(), scenario.name, keep_output=request.keep_output)
+    replay = Replay(plan, sandbox=sandbox, orders=orders, store=store, progress=progress)
+    return replay.report(stop), store
+
+
+def _check_workers(request: Request) -> None:
+    known = {worker.name for worker in request.scenario.worker}
+    for name in request.workers:
+        if name not in known:
+            raise InputError(
+                f'--worker: {request.source} has no worker "{name}"; it has '
+                f"{', '.join(sorted(known))}"
+            )
+
+
+def _check_expectations(request: Request, cases: tuple[Case, ...]) -> None:
+    """Check that each `expect` names a snapshot that is there, now that files are known."""
+    labels = {snapshot.label for case in cases for snapshot in case.snapshots}
+    for index, worker in enumerate(request.scenario.worker):
+        for number, expected in enumerate(worker.expect):
+            if expected.snapshot is not None and expected.snapshot not in labels:
+                raise InputError(
+                    f"{request.source}: worker[{index}].expect[{number}].snapshot: "
+                    f'"{expected.snapshot}" is none of {", ".join(sorted(labels))}'
+                )
+
+
+def _sweep(sandbox: Sandbox, progress: AnyProgress) -> None:
+    for name in sandbox.sweep():
+        progress.note(f"Removed {name}, which an earlier oomproof left when it was killed.")
+
+
+def cache_folder() -> Path:
+    """Return where generated snapshots are kept."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "oomproof" / "snapshots"
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Stop cleanly at the first Ctrl-C or SIGTERM; a second one is heeded at once."""
+    asked = threading.Event()
+    before: dict[signal.Signals, object] = {}
+
+    def ask(number: int, frame: object) -> None:  # noqa: ARG001  (what signal gives)
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        typer.echo("oomproof: stopping; what has finished is reported.", err=True)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, ask)
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def _write_reports(report: Report, store: Store, progress: AnyProgress) -> tuple[str, ...]:
+    """Write the reports beside ``report.json``; return what could not be written, and why."""
+    problems: list[str] = []
+    for name, render in (
+        (MARKDOWN, lambda: render_markdown(report).encode()),
+        (JUNIT, lambda: render_junit(report)),
+        (PICTURE, lambda: draw(report, store)),
+    ):
+        progress.task(f"Writing {name}")
+        try:
+            publish(store.folder / name, render())
+        except NoVerdictError as error:
+            problems.append(f"{name} was not written: {error}")
+    return tuple(problems)
+
+
+def draw(report: Report, store: Store) -> bytes:
+    """Return the picture of memory over time, drawn by another process.
+
+    The library that draws costs 60 MB which a process never gives back.
+
+    Raises:
+        NoVerdictError: it could not be drawn.
+
+    """
+    picture = encode_picture(report, store.timelines(report))
+    try:
+        drawn = subprocess.run(
+            [sys.executable, "-m", "harness.reporters.plots"],
+            input=picture,
+            capture_output=True,
+            timeout=_PICTURE_S,
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise NoVerdictError(f"the picture could not be drawn: {' '.join(said)}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoVerdictError(f"the picture could not be drawn: {error}") from error
+    return drawn.stdout
+
+
+def _print(request: Request, report: Report, store: Store, problems: tuple[str, ...]) -> None:
+    """Print the report for people, and for machines where asked."""
+    print_report(report, err=request.as_json)
+    for problem in problems:
+        typer.echo(problem, err=True)
+    typer.echo(f"Reports: {shown(store.folder)}", err=request.as_json)
+    if request.as_json:
+        typer.echo(render_json(report).decode())
+
+
+def shown(path: Path) -> str:
+    """Return a path as people would type it from here."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def print_report(report: Report, *, err: bool) -> None:
+    """Print a report as fits the terminal; plain where there is none."""
+    stream = sys.stderr if err else sys.stdout
+    is_terminal = stream.isatty()
+    width = os.get_terminal_size(stream.fileno()).columns if is_terminal else 100
+    encoding = (stream.encoding or "ascii").lower()
+    text = render_terminal(
+        report,
+        width=width,
+        color=is_terminal and not os.environ.get("NO_COLOR"),
+        unicode="utf" in encoding,
+    )
+    typer.echo(text, err=err)

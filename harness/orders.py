@@ -1,0 +1,128 @@
+"""From a case to what a sandbox is asked: the command filled in, the worker's variables, mounts."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from harness.core.case import Case
+from harness.core.command import fill
+from harness.core.conditions import PYTHON_HASH_SEED
+from harness.core.errors import InputError
+from harness.core.scenario import SandboxKind, SandboxSettings, Scenario, Worker
+from harness.core.units import format_bytes
+from harness.sandbox.contract import MountRequest, Order
+from harness.sandbox.engine import HOST_IMAGE
+from harness.sandbox.machine import machine_memory_bytes
+
+_IMAGE_PYTHON: Final = "python3"
+
+
+class OrderMaker:
+    """Makes orders for one scenario in one kind of sandbox."""
+
+    def __init__(self, scenario: Scenario, *, folder: Path, kind: SandboxKind) -> None:
+        """Make orders for commands that start in `folder`."""
+        self._scenario = scenario
+        self._folder = folder
+        self._settings: SandboxSettings = scenario.sandbox
+        self._is_here = kind is not SandboxKind.DOCKER or self._settings.image == HOST_IMAGE
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of every worker; a user's own image gets none of this machine's."""
+        return {
+            **(os.environ if self._is_here else {}),
+            **self._settings.env,
+            "PYTHONHASHSEED": PYTHON_HASH_SEED,
+            # The folder of the worker's code is shown read-only, or should be left as it is.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def order(self, case: Case, output_folder: Path) -> Order:
+        """Return the order for one run of `case` that writes to `output_folder`."""
+        return Order(
+            command=self._command(self._worker(case), case, output_folder),
+            environment={
+                **self.environment,
+                "OOMPROOF_OUTPUT": str(output_folder),
+                # On disk: a tmpfs would count as the worker's memory.
+                "TMPDIR": str(output_folder / "tmp"),
+            },
+            working_folder=self._folder,
+            output_folder=output_folder,
+            snapshots=case.snapshots,
+            memory_limit_bytes=case.memory_limit_bytes,
+            timeout_s=self._scenario.limits.timeout.seconds,
+            cpus=self._settings.cpus,
+            mounts=tuple(_mount(text) for text in self._settings.mounts),
+        )
+
+    def _worker(self, case: Case) -> Worker:
+        return next(worker for worker in self._scenario.worker if worker.name == case.worker)
+
+    def _command(self, worker: Worker, case: Case, output_folder: Path) -> tuple[str, ...]:
+        values = {
+            **{name: _text(value) for name, value in case.settings.items()},
+            "python": sys.executable if self._is_here else _IMAGE_PYTHON,
+            "snapshot": case.snapshot.path,
+            "output": str(output_folder),
+        }
+        paths = tuple(snapshot.path for snapshot in case.snapshots)
+        return fill(worker.command_line(), values, paths)
+
+    def check(self, *, source: str) -> None:
+        """Check what can be known before any run: commands, mounts, limits.
+
+        Raises:
+            InputError: a command or a mount is not there, or a limit is above this machine's
+                memory. The message names the key in `source`.
+
+        """
+        for problem in (*self._missing_commands(), *self._missing_mounts(), *self._high_limits()):
+            raise InputError(f"{source}: {problem}")
+
+    def _missing_commands(self) -> Iterable[str]:
+        if not self._is_here:
+            return  # what an image holds is not known from here
+        for index, worker in enumerate(self._scenario.worker):
+            word = worker.command_line()[0]
+            if "{" in word:
+                continue  # a placeholder; the interpreter is there, a setting is the worker's own
+            if shutil.which(word, path=_search_path(self.environment, self._folder, word)) is None:
+                yield (
+                    f'worker[{index}].command: "{word}" is not found, or cannot be executed; write '
+                    "its path, or add its folder to PATH"
+                )
+
+    def _missing_mounts(self) -> Iterable[str]:
+        for index, text in enumerate(self._settings.mounts):
+            if not _mount(text).path.exists():
+                yield f'sandbox.mounts[{index}]: "{text}" is not there'
+
+    def _high_limits(self) -> Iterable[str]:
+        machine_bytes = machine_memory_bytes()
+        for index, limit in enumerate(self._scenario.limits.memory):
+            if limit.bytes is not None and limit.bytes > machine_bytes:
+                yield (
+                    f"limits.memory[{index}]: {limit.text} is above the memory of this machine, "
+                    f'{format_bytes(machine_bytes)}; lower it, or write "unlimited"'
+                )
+
+
+def _search_path(environment: dict[str, str], folder: Path, word: str) -> str:
+    """Return where to look for a program: a path with a slash starts in the command's folder."""
+    if "/" in word and not word.startswith("/"):
+        return str((folder / word).parent)
+    return environment.get("PATH", os.defpath)
+
+
+def _text(value: object) -> str:
+    """Return a setting as a word of a command: TOML's true is ``true``, not ``True``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _mount(text: str) -> MountRequest:
+    return MountRequest(path=Path(text.removesuffix(":rw")), writable=text.endswith(":rw"))

@@ -1,0 +1,300 @@
+"""The loop: case by case in a sandbox, each run saved as it ends, then judged together."""
+
+import contextlib
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from harness import __version__
+from harness.core.baseline import Baseline
+from harness.core.budget import Confirmation, confirmations
+from harness.core.case import Case
+from harness.core.conditions import Conditions
+from harness.core.ending import Ending
+from harness.core.errors import InterruptedRunError, NoVerdictError
+from harness.core.finding import Finding, Severity, Subject
+from harness.core.report import SCHEMA, Report, judge
+from harness.core.run import Purpose, Run, failed_run, run_of
+from harness.core.scenario import Scenario
+from harness.core.verdict import Verdict
+from harness.orders import OrderMaker
+from harness.sandbox.contract import Sandbox
+from harness.snapshots import invalid_json_at, warm
+from harness.store import REPORT, Store, publish
+
+_FULL_BYTES: Final = 1024 * 1024
+_FULL_WORDS: Final = (
+    "No space left on device",
+    "ENOSPC",
+    "database or disk is full",
+    "Disk quota exceeded",
+)
+
+
+class Progress(Protocol):
+    """Who is told how the replay goes, from any thread."""
+
+    def run_started(self, planned: "PlannedRun", total: int) -> None:
+        """Hear that a run has begun."""
+
+    def run_ended(self, run: Run) -> None:
+        """Hear how it ended."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """A run that is to be made."""
+
+    number: int
+    case: Case
+    repeat: int = 1
+    purpose: Purpose = Purpose.VERDICT
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that a replay needs to know.
+
+    Attributes:
+        memory_bytes: what this machine can spare; runs side by side must fit in it together.
+        jobs: how many runs may go on at once.
+
+    """
+
+    scenario: Scenario
+    cases: tuple[Case, ...]
+    conditions: Conditions
+    baseline: Baseline | None
+    memory_bytes: int
+    jobs: int = 1
+
+    def runs(self) -> tuple[PlannedRun, ...]:
+        """Return the runs in order: every case, then every case again for each repeat."""
+        pairs = [(r, c) for r in range(1, self.scenario.repeat + 1) for c in self.cases]
+        return tuple(
+            PlannedRun(number=number, case=case, repeat=repeat)
+            for number, (repeat, case) in enumerate(pairs, start=1)
+        )
+
+
+class Replay:
+    """Runs a plan in a sandbox and returns the report."""
+
+    def __init__(
+        self, plan: Plan, *, sandbox: Sandbox, orders: OrderMaker, store: Store, progress: Progress
+    ) -> None:
+        """Prepare; `report` does the work."""
+        self._plan = plan
+        self._sandbox = sandbox
+        self._orders = orders
+        self._store = store
+        self._progress = progress
+        self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._lock = threading.Lock()
+        self._runs: list[Run] = []
+
+    def report(self, stop: Callable[[], bool]) -> Report:
+        """Run every case, confirm what lies inside an interval, judge, and save the report.
+
+        Stopped by `stop`, it reports what has finished.
+
+        Raises:
+            NoVerdictError: the report could not be saved.
+
+        """
+        planned = self._plan.runs()
+        self._save(self._make_report((), (), Verdict.NONE, finished=False))
+        self._run_all(planned, stop)
+        self._confirm(stop)
+        runs = tuple(sorted(self._runs, key=lambda run: run.number))
+        interrupted = stop()
+        more = [*self._interruption(interrupted, runs), *_output_findings(runs)]
+        more += _snapshot_findings(runs)
+        findings, verdict = judge(
+            self._plan.scenario, runs, self._plan.conditions, self._plan.baseline, more
+        )
+        report = self._make_report(runs, findings, verdict, finished=not interrupted)
+        self._save(report)
+        return report
+
+    def _run_all(self, planned: Sequence[PlannedRun], stop: Callable[[], bool]) -> None:
+        room = Room(self._plan.memory_bytes)
+
+        def work(run: PlannedRun) -> None:
+            with room.taken(run.case.memory_limit_bytes):
+                if not stop():
+                    self._progress.run_started(run, len(planned))
+                    self._run(run, stop)
+
+        with ThreadPoolExecutor(max_workers=max(1, self._plan.jobs)) as pool:
+            for done in [pool.submit(work, run) for run in planned]:
+                done.result()
+
+    def _run(self, planned: PlannedRun, stop: Callable[[], bool]) -> None:
+        with contextlib.suppress(InterruptedRunError):  # not finished, so not reported
+            run = self._execute(planned, stop)
+            with self._lock:
+                self._runs.append(run)
+            self._progress.run_ended(run)
+
+    def _execute(self, planned: PlannedRun, stop: Callable[[], bool]) -> Run:
+        case, number = planned.case, planned.number
+        kind = str(self._sandbox.kind)
+        try:
+            output = self._store.output_folder(number)
+            try:
+                warm(case.snapshots)
+                observation = self._sandbox.run(self._orders.order(case, output), stop)
+                run = run_of(
+                    observation,
+                    number=number,
+                    case=case,
+                    sandbox=kind,
+                    repeat=planned.repeat,
+                    purpose=planned.purpose,
+                    output_folder_full=_is_full(output, observation.output.stderr_tail),
+                )
+            finally:
+                self._store.drop_output(number)
+            return self._store.save_run(run, observation.timeline.samples())
+        except InterruptedRunError:
+            raise
+        except NoVerdictError as error:
+            return failed_run(
+                number=number,
+                case=case,
+                sandbox=kind,
+                repeat=planned.repeat,
+                purpose=planned.purpose,
+                reason=str(error),
+            )
+
+    def _confirm(self, stop: Callable[[], bool]) -> None:
+        """Run the cases whose budget lies inside their peak's interval at that budget."""
+        wanted: tuple[Confirmation, ...] = confirmations(self._plan.scenario, tuple(self._runs))
+        first = len(self._plan.runs()) + 1
+        for number, confirmation in enumerate(wanted, start=first):
+            if stop():
+                return
+            planned = PlannedRun(
+                number=number, case=confirmation.case, purpose=Purpose.CONFIRMATION
+            )
+            self._progress.run_started(planned, first + len(wanted) - 1)
+            self._run(planned, stop)
+
+    def _interruption(self, interrupted: bool, runs: Sequence[Run]) -> Iterable[Finding]:
+        if interrupted:
+            total = len(self._plan.runs())
+            yield Finding(
+                budget=Subject.HARNESS,
+                worker="",
+                severity=Severity.NO_VERDICT,
+                message=f"The replay was stopped after {len(runs)} of {total} runs.",
+                next_step="Run it again for a verdict; what has finished is in this report.",
+            )
+
+    def _make_report(
+        self, runs: tuple[Run, ...], findings: tuple[Finding, ...], verdict: Verdict, *,
+        finished: bool,
+    ) -> Report:  # fmt: skip
+        return Report(
+            schema=SCHEMA,
+            oomproof=__version__,
+            scenario=self._plan.scenario.name,
+            verdict=verdict,
+            started_at=self._started_at,
+            conditions=self._plan.conditions,
+            runs=runs,
+            findings=findings,
+            finished=finished,
+            planned_runs=len(self._plan.runs()),
+        )
+
+    def _save(self, report: Report) -> None:
+        publish(self._store.folder / REPORT, msgspec.json.format(msgspec.json.encode(report)))
+
+
+class Room:
+    """Memory that runs share: one begins only while all limits together fit."""
+
+    def __init__(self, total_bytes: int) -> None:
+        """Share `total_bytes`."""
+        self._total_bytes = total_bytes
+        self._free_bytes = total_bytes
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, limit_bytes: int | None) -> Iterator[None]:
+        """Hold a run's limit; one that has none, or more than there is, runs alone."""
+        wanted_bytes = min(limit_bytes or self._total_bytes, self._total_bytes)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free_bytes >= wanted_bytes)
+            self._free_bytes -= wanted_bytes
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free_bytes += wanted_bytes
+                self._changed.notify_all()
+
+
+def _is_full(output: Path, stderr_tail: str) -> bool:
+    """Whether a worker's output folder has no room left, seen there or in its last words."""
+    if any(words in stderr_tail for words in _FULL_WORDS):
+        return True
+    try:
+        space = os.statvfs(output)
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < _FULL_BYTES
+
+
+def _output_findings(runs: Iterable[Run]) -> Iterable[Finding]:
+    for run in runs:
+        if run.output_folder_full and run.ending is Ending.CRASHED:
+            yield Finding(
+                budget=Subject.OUTPUT,
+                worker=run.case.worker,
+                severity=Severity.NOTE,
+                message=f"{run.case.name}: the worker crashed because its output folder was full.",
+                next_step="Free some space, or name another folder with --out.",
+                case=run.case.name,
+                run=run.number,
+            )
+
+
+def _snapshot_findings(runs: Iterable[Run]) -> Iterable[Finding]:
+    """Find the snapshots that are no JSON, among those of runs that did not complete.
+
+    Generated snapshots are JSON; checking each one of the user's would double a replay's time.
+    """
+    seen = {
+        snapshot.path: (run, snapshot)
+        for run in runs
+        if not run.completed
+        for snapshot in run.case.snapshots
+        if snapshot.shape is None
+    }
+    for path, (run, snapshot) in seen.items():
+        try:
+            failed = invalid_json_at(Path(path))
+        except OSError:
+            continue
+        if failed is not None:
+            yield Finding(
+                budget=Subject.SNAPSHOT,
+                worker=run.case.worker,
+                severity=Severity.NOTE,
+                message=f"{snapshot.label} is not valid JSON: at byte {failed[0]:,}: {failed[1]}.",
+                next_step="Export the snapshot again if it was cut short; if the worker met the "
+                "same file, its failure is what happened.",
+                case=run.case.name,
+                run=run.number,
+            )

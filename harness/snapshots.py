@@ -1,0 +1,223 @@
+"""Snapshots: found or generated, measured and hashed, warmed before a run, checked after one."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import ijson
+
+from harness.core.case import Snapshot
+from harness.core.errors import InputError, NoVerdictError
+from harness.core.scenario import SnapshotSource
+from harness.core.units import format_bytes
+from synthetic import SHAPES, generate
+from synthetic import VERSION as GENERATOR_VERSION
+
+_CHUNK_BYTES: Final = 1024 * 1024
+_CHECK_BYTES: Final = 64 * 1024
+
+# Told what is being done, the bytes done so far and the bytes in all.
+ByteProgress: TypeAlias = Callable[[str, int, int], None]
+
+
+def resolve_snapshots(
+    source: SnapshotSource,
+    *,
+    folder: Path,
+    cache: Path,
+    progress: ByteProgress,
+) -> tuple[Snapshot, ...]:
+    """Return the snapshots that a scenario names, generated ones made where they are missing.
+
+    `folder` is what relative paths start from; `cache` keeps generated snapshots. `progress` is
+    told what is being done, the bytes done and the bytes in all.
+
+    Raises:
+        InputError: a file is missing, unreadable or empty; a shape is unknown or too small.
+        NoVerdictError: a snapshot could not be written.
+
+    """
+    if source.shape is not None:
+        return tuple(_generated(source, cache, progress))
+    return tuple(_from_files(source.files, folder, progress))
+
+
+def _generated(source: SnapshotSource, cache: Path, progress: ByteProgress) -> Iterator[Snapshot]:
+    shape = source.shape or ""
+    if shape not in SHAPES:
+        raise InputError(
+            f'snapshots.shape: "{shape}" is not built in; there are {", ".join(SHAPES)}'
+        )
+    for size in source.sizes:
+        name = f"{shape}-{size.bytes}-seed{source.seed}-v{GENERATOR_VERSION}.json"
+        path = cache / name
+        if not path.exists():
+            write_snapshot(path, shape, size_bytes=size.bytes, seed=source.seed, progress=progress)
+        yield _snapshot(path, size.text, progress, shape=f"{shape} seed {source.seed}")
+
+
+def snapshot_chunks(shape: str, *, size_bytes: int, seed: int) -> Iterator[bytes]:
+    """Return the chunks of a synthetic snapshot.
+
+    Raises:
+        InputError: the shape is unknown, or the size too small for it.
+
+    """
+    try:
+        return generate(shape, size_bytes=size_bytes, seed=seed)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def write_snapshot(
+    path: Path, shape: str, *, size_bytes: int, seed: int, progress: ByteProgress
+) -> Snapshot:
+    """Generate a snapshot into `path`, which appears only once it is whole.
+
+    Raises:
+        InputError: the shape is unknown, or the size too small for it.
+        NoVerdictError: the file could not be written.
+
+    """
+    chunks = snapshot_chunks(shape, size_bytes=size_bytes, seed=seed)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    digest = hashlib.sha256()
+    done = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                digest.update(chunk)
+                done += len(chunk)
+                progress(f"Generating {path.name}", done, size_bytes)
+        beside.replace(path)
+    except OSError as error:
+        raise NoVerdictError(
+            f"{path} cannot be written: {error.strerror}; {format_bytes(size_bytes)} are needed"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+    return Snapshot(
+        label=path.name, path=str(path), bytes=done, sha256=digest.hexdigest(), shape=shape
+    )
+
+
+def _from_files(
+    patterns: Iterable[str], folder: Path, progress: ByteProgress
+) -> Iterator[Snapshot]:
+    paths = dict.fromkeys(path for pattern in patterns for path in _matches(pattern, folder))
+    names = [path.name for path in paths]
+    for path in paths:
+        # Files of the same name in different folders are told apart by their folders.
+        label = path.name if names.count(path.name) == 1 else os.path.relpath(path, folder)
+        yield _snapshot(path, label, progress)
+
+
+def _matches(pattern: str, folder: Path) -> tuple[Path, ...]:
+    if not any(mark in pattern for mark in "*?["):
+        return (Path(os.path.abspath(folder / pattern)),)  # noqa: PTH100  (links are kept)
+    whole = folder / pattern
+    start = Path(whole.anchor)
+    found = sorted(path for path in start.glob(str(whole.relative_to(start))) if path.is_file())
+    if not found:
+        raise InputError(f'snapshots.files: nothing matches "{pattern}" in {folder}')
+    return tuple(found)
+
+
+def _snapshot(path: Path, label: str, progress: ByteProgress, shape: str | None = None) -> Snapshot:
+    if not str(path).isprintable():
+        raise InputError(f"snapshot {str(path)!r} has a name that cannot be shown; rename it")
+    try:
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "is not there"
+            raise InputError(f"snapshot {path} {what}")
+        size_bytes = path.stat().st_size
+        if size_bytes == 0:
+            raise InputError(f"snapshot {path} is empty; there is nothing to replay")
+        digest = hashlib.sha256()
+        for done, chunk in _chunks(path):
+            digest.update(chunk)
+            progress(f"Reading {path.name}", done, size_bytes)
+    except OSError as error:
+        raise InputError(f"snapshot {path} cannot be read: {error.strerror}") from error
+    return Snapshot(
+        label=label, path=str(path), bytes=size_bytes, sha256=digest.hexdigest(), shape=shape
+    )
+
+
+def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the bytes read so far with each chunk of a file."""
+    done = 0
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            done += len(chunk)
+            yield done, chunk
+
+
+def warm(snapshots: Iterable[Snapshot]) -> None:
+    """Read each snapshot once, so that its pages are in the cache and charged to no worker.
+
+    Raises:
+        NoVerdictError: a snapshot is gone or has another size than before.
+
+    """
+    for snapshot in snapshots:
+        try:
+            seen_bytes = sum(len(chunk) for _, chunk in _chunks(Path(snapshot.path)))
+        except OSError as error:
+            raise NoVerdictError(
+                f"snapshot {snapshot.path} cannot be read any more: {error.strerror}"
+            ) from error
+        if seen_bytes != snapshot.bytes:
+            raise NoVerdictError(f"snapshot {snapshot.path} has changed since the start")
+
+
+def invalid_json_at(path: Path) -> tuple[int, str] | None:
+    """Return the byte at which a file stops being one JSON document, and why; None if it is one.
+
+    The file is read as a stream. A parser reports an error somewhere in what it was given last, so
+    the piece that failed is given again byte by byte: the first byte it refuses is the one.
+    """
+    failed = _first_error(path, singly_from=None)
+    return None if failed is None else _first_error(path, singly_from=failed[0]) or failed
+
+
+def _first_error(path: Path, *, singly_from: int | None) -> tuple[int, str] | None:
+    """Return the bytes taken before the parser refused some, and why.
+
+    From the byte `singly_from` on it gets them one at a time.
+    """
+    events = ijson.sendable_list()
+    parser = ijson.get_backend("yajl2_c").basic_parse_coro(events, use_float=True)
+    done = 0
+    try:
+        for piece in _pieces(path, singly_from):
+            parser.send(piece)
+            events.clear()
+            done += len(piece)
+        parser.close()
+    except ijson.JSONError as error:
+        return done, _reason(str(error))
+    return None
+
+
+def _reason(message: str) -> str:
+    """Return the first line of the parser's message, which may be a printed bytes object."""
+    first = message.removeprefix("b'").removeprefix('b"').splitlines()[0]
+    return first.split("\\n")[0].rstrip(".")
+
+
+def _pieces(path: Path, singly_from: int | None) -> Iterator[bytes]:
+    read = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHECK_BYTES):
+            read += len(chunk)
+            if singly_from is None or read <= singly_from:
+                yield chunk
+            else:
+                yield from (chunk[index : index + 1] for index in range(len(chunk)))

@@ -1,0 +1,318 @@
+"""Where results are kept: a folder for each invocation, a file for each run, and the baselines.
+
+Every file is written beside its place and then renamed into it, so that a kill at any moment leaves
+either the old one or the new one.
+"""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from harness.core.baseline import SCHEMA as BASELINE_SCHEMA
+from harness.core.baseline import Baseline
+from harness.core.errors import InputError, NoVerdictError
+from harness.core.finding import Finding, Severity, Subject
+from harness.core.peaks import Sample
+from harness.core.report import SCHEMA as REPORT_SCHEMA
+from harness.core.report import Report
+from harness.core.run import Run
+from harness.core.scenario import explain
+from harness.core.verdict import Verdict
+
+REPORT: Final = "report.json"
+LATEST: Final = "latest"
+_RUNS: Final = "runs"
+_RUN: Final = "run.json"
+_TIMELINE: Final = "timeline.json"
+_OUTPUT: Final = "output"
+_TAIL_CHARACTERS: Final = 4096
+_COLUMNS: Final = tuple(field.name for field in msgspec.structs.fields(Sample))
+_Document = TypeVar("_Document")
+
+
+class Timelines(msgspec.Struct, frozen=True, kw_only=True):
+    """The samples of one run, as a table: `columns` names what each row of `samples` holds."""
+
+    schema: int
+    columns: tuple[str, ...]
+    samples: tuple[tuple[float | None, ...], ...]
+
+
+def publish(path: Path, data: bytes) -> None:
+    """Write `data` to `path` at once: nobody ever sees half of it.
+
+    Raises:
+        NoVerdictError: it could not be written, for want of space or of the right.
+
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise NoVerdictError(f"{path} cannot be written: {error.strerror}") from error
+
+
+class Store:
+    """One invocation's folder."""
+
+    def __init__(self, folder: Path, *, keep_output: bool = False) -> None:
+        """Use `folder`, which is there; workers' output is removed unless it is to be kept."""
+        self.folder = folder
+        self._keep_output = keep_output
+
+    def output_folder(self, number: int) -> Path:
+        """Make and return the folder that run `number` may write to, with ``tmp`` in it.
+
+        Raises:
+            NoVerdictError: it cannot be made.
+
+        """
+        folder = self._run_folder(number) / _OUTPUT
+        try:
+            (folder / "tmp").mkdir(parents=True)
+        except OSError as error:
+            raise NoVerdictError(f"{folder} cannot be made: {error.strerror}") from error
+        return folder
+
+    def _run_folder(self, number: int) -> Path:
+        return self.folder / _RUNS / f"{number:03d}"
+
+    def drop_output(self, number: int) -> None:
+        """Remove what run `number` wrote, unless output is kept."""
+        if not self._keep_output:
+            shutil.rmtree(self._run_folder(number) / _OUTPUT, ignore_errors=True)
+
+    def save_run(self, run: Run, samples: Sequence[Sample]) -> Run:
+        """Save a run with its samples and the ends of its streams; return it as it is reported.
+
+        A report holds the last 4,096 characters of each stream; the rest stays in the run's folder.
+        """
+        folder = self._run_folder(run.number)
+        folder.mkdir(parents=True, exist_ok=True)
+        publish(folder / "stdout.txt", run.output.stdout_tail.encode())
+        publish(folder / "stderr.txt", run.output.stderr_tail.encode())
+        publish(folder / _TIMELINE, _encode_samples(samples))
+        short = msgspec.structs.replace(
+            run.output,
+            stdout_tail=run.output.stdout_tail[-_TAIL_CHARACTERS:],
+            stderr_tail=run.output.stderr_tail[-_TAIL_CHARACTERS:],
+        )
+        reported = msgspec.structs.replace(run, output=short)
+        publish(folder / _RUN, msgspec.json.encode(reported))
+        return reported
+
+    def timelines(self, report: Report) -> dict[int, tuple[Sample, ...]]:
+        """Return the samples of each run of `report`, those that can be read."""
+        found: dict[int, tuple[Sample, ...]] = {}
+        for run in report.runs:
+            with contextlib.suppress(OSError, msgspec.MsgspecError, TypeError):
+                data = (self._run_folder(run.number) / _TIMELINE).read_bytes()
+                found[run.number] = _decode_samples(data)
+        return found
+
+    def unreported_runs(self, report: Report) -> tuple[Run, ...]:
+        """Return the runs that were saved but are not in `report`: it was killed before its end."""
+        known = {run.number for run in report.runs}
+        runs: list[Run] = []
+        for path in sorted((self.folder / _RUNS).glob(f"*/{_RUN}")):
+            with contextlib.suppress(OSError, msgspec.MsgspecError):
+                run = msgspec.json.decode(path.read_bytes(), type=Run)
+                if run.number not in known:
+                    runs.append(run)
+        return tuple(runs)
+
+
+def _encode_samples(samples: Sequence[Sample]) -> bytes:
+    rows = tuple(msgspec.structs.astuple(sample) for sample in samples)
+    return msgspec.json.encode(Timelines(schema=1, columns=_COLUMNS, samples=rows))
+
+
+def _decode_samples(data: bytes) -> tuple[Sample, ...]:
+    table = msgspec.json.decode(data, type=Timelines)
+    return tuple(Sample(**_row(table.columns, row)) for row in table.samples)
+
+
+def _row(columns: Sequence[str], row: Sequence[float | None]) -> dict[str, Any]:
+    pairs = zip(columns, row, strict=True)
+    return {name: value for name, value in pairs if name in _COLUMNS}
+
+
+def new_store(root: Path, name: str, *, keep_output: bool = False) -> Store:
+    """Make a new folder for an invocation below `root` and let ``latest`` point to it.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+
+    """
+    stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
+    folder = _free_folder(root / name / stamp)
+    latest = folder.parent / LATEST
+    with contextlib.suppress(OSError):
+        beside = folder.parent / f".{LATEST}.{os.getpid()}"
+        beside.symlink_to(folder.name)
+        beside.replace(latest)
+    return Store(folder, keep_output=keep_output)
+
+
+def _free_folder(wanted: Path) -> Path:
+    """Make the folder `wanted`, or one with a number behind it where that is taken."""
+    for count in range(1, 1000):
+        folder = wanted if count == 1 else wanted.with_name(f"{wanted.name}-{count}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(
+                f"--out: {folder} cannot be made ({error.strerror}); name a folder that this user "
+                "may write to"
+            ) from error
+        return folder
+    raise InputError(f"--out: {wanted} is taken a thousand times; name another folder")
+
+
+def load_report(path: Path) -> tuple[Report, Store]:
+    """Return the report at `path` (its file or its folder), with the store that it lies in.
+
+    A report whose invocation was killed gets the runs that had been saved, and says so.
+
+    Raises:
+        InputError: there is none, it is half-written, or its schema is unknown.
+
+    """
+    file = path / REPORT if path.is_dir() else path
+    report = _load(file, read_report)
+    store = Store(file.parent)
+    if report.finished:
+        return report, store
+    return _with_saved_runs(report, store), store
+
+
+def newest_report(root: Path) -> Path:
+    """Return the folder of the newest report below `root`.
+
+    Raises:
+        InputError: there is none.
+
+    """
+    files = list(root.glob(f"*/*/{REPORT}"))
+    if not files:
+        raise InputError(f"there is no report in {root} yet; `oomproof run` makes one")
+    return max(files, key=lambda file: file.stat().st_mtime_ns).parent
+
+
+def _with_saved_runs(report: Report, store: Store) -> Report:
+    runs = (*report.runs, *store.unreported_runs(report))
+    finding = Finding(
+        budget=Subject.HARNESS,
+        worker="",
+        severity=Severity.NO_VERDICT,
+        message=f"The invocation ended before its time: {len(runs)} of {report.planned_runs} runs "
+        "were saved and nothing was judged.",
+        next_step="Run the scenario again.",
+    )
+    findings = report.findings or (finding,)
+    verdict = report.verdict if report.findings else Verdict.NONE
+    return msgspec.structs.replace(report, runs=runs, findings=findings, verdict=verdict)
+
+
+def baseline_path(root: Path, scenario: str) -> Path:
+    """Return where the baseline of a scenario lies below `root`."""
+    return root / f"{scenario}.json"
+
+
+def load_baseline(path: Path) -> Baseline | None:
+    """Return the baseline at `path`, or None where there is none.
+
+    Raises:
+        InputError: it is there, but cannot be read as a baseline.
+
+    """
+    if not path.exists():
+        return None
+    return _load(path, read_baseline)
+
+
+def save_baseline(path: Path, baseline: Baseline) -> None:
+    """Write a baseline, indented and in order so that a change shows as few lines."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    data = msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=2)
+    publish(path, data + b"\n")
+
+
+def _load(path: Path, read: Callable[..., _Document]) -> _Document:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return read(data, source=str(path))
+
+
+def read_report(data: bytes, *, source: str) -> Report:
+    """Return the report in `data`; `source` names the file in errors.
+
+    Raises:
+        InputError: `data` is no JSON, ends in the middle, is of another schema, or has not the
+            form of a report. The message says which, and what to do.
+
+    """
+    return _decode(data, Report, source=source, known=REPORT_SCHEMA)
+
+
+def read_baseline(data: bytes, *, source: str) -> Baseline:
+    """Return the baseline in `data`; raises InputError as `read_report` does."""
+    return _decode(data, Baseline, source=source, known=BASELINE_SCHEMA)
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What is read first of a document: whether the rest can be understood."""
+
+    schema: int
+
+
+def _decode(data: bytes, kind: type[_Document], *, source: str, known: int) -> _Document:
+    noun = kind.__name__.lower()
+    if not data.strip():
+        raise InputError(f"{source}: the file is empty; write the {noun} again")
+    try:
+        _check_schema(msgspec.json.decode(data, type=_Header).schema, noun, source, known)
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{source}: this is no {noun} of oomproof: {explain(error)}") from None
+    except RecursionError:
+        raise InputError(f"{source}: this is no {noun} of oomproof: it nests too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: {_explain_syntax(error, noun)}") from None
+
+
+def _check_schema(schema: int, noun: str, source: str, known: int) -> None:
+    if schema > known:
+        raise InputError(
+            f"{source}: this {noun} is schema {schema}, and this oomproof reads {known}; update it"
+        )
+    if schema != known:
+        raise InputError(
+            f"{source}: schema {schema} was never a {noun}'s; this oomproof reads {known}"
+        )
+
+
+def _explain_syntax(error: Exception, noun: str) -> str:
+    if "truncated" in str(error):
+        return (
+            "the file ends in the middle, so it was only half written; "
+            f"write or download the {noun} again"
+        )
+    return f"this is not JSON: {error}; give the path of a {noun}"
