@@ -146,14 +146,18 @@ class ContainerGroups:
         return LateMeter(self)
 
     def open_meter(self) -> Meter | None:
-        """Return a meter of the parent, else of the container's own group; None while absent."""
-        folder = self._folder(self._top) if self._parent else self._own
-        if folder is None or not folder.is_dir():
+        """Return a meter of the container's own group; None while that is absent.
+
+        The parent's ``memory.stat`` would outlive the container, but the kernel adds up what is
+        below a group only now and then: it was seen two seconds and half a gigabyte behind.
+        """
+        if self._own is None or not self._own.is_dir():
             return None
         if self._version == 2:
-            return MeterV2(folder)
+            return MeterV2(self._own)
         unified = self._seen.unified
-        return MeterV1(folder, self._folder(Path(unified.point)) if unified else None)
+        beside = Path(unified.point) / self._own.relative_to(self._top) if unified else None
+        return MeterV1(self._own, beside)
 
     def pids(self) -> tuple[int, ...]:
         """Return the container's processes."""
