@@ -5,11 +5,15 @@ reclaimable slab), because that is what must fit. Page cache is kept apart: the 
 back under pressure.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 TIMELINE_SAMPLES: Final = 4096
+# Reclaimable slab that goes with the page cache is near 3 % of it; a blur below 0.1 % is none.
+_SLAB_SHARE: Final = 0.03
+_BLUR: Final = 0.001
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,10 +141,33 @@ class Timeline:
         self._pending = [_later(sample, seconds) for sample in self._pending]
         self.top = _later(self.top, seconds) if self.top else None
 
+    def is_blurred_by_cache(self) -> bool:
+        """Whether the page cache at the peak was large enough for its slab to show in the peak."""
+        return self.top is not None and (
+            self.top.file_bytes * _SLAB_SHARE > self.top.unreclaimable_bytes * _BLUR
+        )
+
+    def without_slab(self, share: float) -> "Timeline":
+        """Return this timeline less reclaimable slab, which is `share` of the page cache."""
+        corrected = Timeline(self._capacity)
+        corrected.add_all(_without_slab(sample, share) for sample in self.samples())
+        corrected.seen = self.seen
+        return corrected
+
+    def add_all(self, samples: Iterable[Sample]) -> None:
+        """Take in samples in order."""
+        for sample in samples:
+            self.add(sample)
+
     def samples(self) -> tuple[Sample, ...]:
         """Return the samples held, in order of time."""
         rest = (_larger(self._pending),) if self._pending else ()
         return (*self._samples, *rest)
+
+
+def _without_slab(sample: Sample, share: float) -> Sample:
+    slab_bytes = min(sample.kernel_bytes, int(sample.file_bytes * share))
+    return msgspec.structs.replace(sample, kernel_bytes=sample.kernel_bytes - slab_bytes)
 
 
 def _later(sample: Sample, seconds: float) -> Sample:

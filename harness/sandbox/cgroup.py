@@ -99,10 +99,12 @@ def _observe(
         groups=groups.folders,
     )
     seen = observe(order, watched, stop)
+    kills = groups.kills(order.memory_limit_bytes, failures_before)
+    high_water_bytes = groups.high_water_bytes()
     return Observation(
-        exit=seen.facts(groups.kills(order.memory_limit_bytes, failures_before)),
-        timeline=seen.timeline,
-        high_water_bytes=groups.high_water_bytes(),
+        exit=seen.facts(kills),
+        timeline=groups.clear(seen.timeline),
+        high_water_bytes=high_water_bytes,
         wall_seconds=seen.wall_seconds,
         output=seen.output,
         limits=limits,

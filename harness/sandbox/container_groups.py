@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from harness.core.errors import SandboxError
+from harness.core.peaks import Timeline
 from harness.sandbox.engine import Engine
 from harness.sandbox.files import read_text
 from harness.sandbox.group import (
@@ -24,6 +25,7 @@ from harness.sandbox.group import (
     pids_of,
     read_limits,
     remove_group,
+    slab_share_v1,
     whose_limit_v1,
 )
 from harness.sandbox.kernel import MemoryParts, flat_keyed, limit_bytes
@@ -197,6 +199,16 @@ class ContainerGroups:
         if self._version == 1 and self._parent is not None:
             return failures_above_v1(self._folder(self._top), self._top)
         return {}
+
+    def clear(self, timeline: Timeline) -> Timeline:
+        """Return the timeline without reclaimable slab; see `groups.RunGroups.clear`.
+
+        What the ended container left is charged to the parent now.
+        """
+        if self._version == 2 or self._parent is None or not timeline.is_blurred_by_cache():
+            return timeline
+        share = slab_share_v1(self._folder(self._top))
+        return timeline if share is None else timeline.without_slab(share)
 
     def kill(self) -> None:
         """Kill the container's processes without the engine's help, where that can be done."""

@@ -190,6 +190,7 @@ class ContainerRun:
         kills = self._view.kills(
             order.memory_limit_bytes, engine_says_killed=bool(state.get("OOMKilled"))
         )
+        high_water_bytes = self._view.high_water_bytes()
         return Observation(
             exit=ExitFacts(
                 exit_code=code,
@@ -200,8 +201,8 @@ class ContainerRun:
                 hit_deadline=stopped is Stopped.DEADLINE,
                 stderr_tail=output.stderr_tail,
             ),
-            timeline=timeline,
-            high_water_bytes=self._view.high_water_bytes(),
+            timeline=self._view.clear(timeline),
+            high_water_bytes=high_water_bytes,
             wall_seconds=max(0.0, finished_s - started_s),
             output=output,
             approximate=self._view.approximate,

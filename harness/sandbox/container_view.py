@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from harness.core.ending import LimitReached
 from harness.core.errors import SandboxError
+from harness.core.peaks import Timeline
 from harness.sandbox.container_groups import ContainerGroups, Parent
 from harness.sandbox.engine import Engine
 from harness.sandbox.group import Kills, Meter
@@ -41,6 +42,9 @@ class ContainerView(Protocol):
 
     def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
         """Return the kernel's kills in it, and whose limit they were for."""
+
+    def clear(self, timeline: Timeline) -> Timeline:
+        """Return the timeline without reclaimable slab; called last, once the container ended."""
 
     def kill(self) -> None:
         """Kill its processes without the engine's help, where that can be done."""
@@ -136,6 +140,10 @@ class StatsView:
         """Return one kill where the engine says so; groups above cannot be seen from here."""
         own = LimitReached.OWN if limit is not None else LimitReached.OTHER
         return Kills(count=int(engine_says_killed), limit_reached=own)
+
+    def clear(self, timeline: Timeline) -> Timeline:
+        """Return the timeline: the engine's figures show nothing to clear it with."""
+        return timeline
 
     def kill(self) -> None:
         """Do nothing: only the engine can."""

@@ -27,6 +27,7 @@ from harness.sandbox.kernel import (
 # above that: a counter this close to the limit was stopped by it.
 LIMIT_SLACK_BYTES: Final = 1024 * 1024
 _PERIOD_US: Final = 100_000
+_LEAST_CACHE_BYTES: Final = 1024 * 1024
 
 
 class Kills(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,6 +238,33 @@ def _above(group: Path, mount: Path) -> Iterable[Path]:
         if above == mount or mount not in above.parents:
             return
         yield above
+
+
+def slab_share_v1(group: Path) -> float | None:
+    """Return the reclaimable slab that comes with each byte of page cache, in an ended v1 group.
+
+    v1 counts kernel memory as one, also what goes with the page cache and is given back with it:
+    buffer heads and tree nodes, near 3 % of the cache on ext4. Once the group has no process, all
+    that is left in it can be reclaimed; a limit of zero makes the kernel do so, and what kernel
+    memory falls by is the slab. None where too little cache is left to tell.
+    """
+    cache_bytes, slab_bytes = _leftover(group)
+    if cache_bytes < _LEAST_CACHE_BYTES:
+        return None
+    with contextlib.suppress(OSError):  # the kernel says EBUSY where a page will not go
+        write_text(group / "memory.limit_in_bytes", "0")
+    cache_left_bytes, slab_left_bytes = _leftover(group)
+    freed_bytes = cache_bytes - cache_left_bytes
+    if freed_bytes < _LEAST_CACHE_BYTES:
+        return None
+    return max(0.0, (slab_bytes - slab_left_bytes) / freed_bytes)
+
+
+def _leftover(group: Path) -> tuple[int, int]:
+    """Return page cache and kernel memory of a group without processes, in bytes."""
+    usage = int(read_text(group / "memory.usage_in_bytes") or 0)
+    kernel = int(read_text(group / "memory.kmem.usage_in_bytes") or 0)
+    return usage - kernel, kernel
 
 
 def pids_of(group: Path) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from harness.core.errors import SandboxError
+from harness.core.peaks import Timeline
 from harness.sandbox.files import read_text, write_text
 from harness.sandbox.group import (
     Kills,
@@ -23,6 +24,7 @@ from harness.sandbox.group import (
     set_limit_v1,
     set_limit_v2,
     signal_all,
+    slab_share_v1,
     whose_limit_v1,
 )
 from harness.sandbox.identity import PREFIXES, is_leftover
@@ -129,6 +131,16 @@ class RunGroups:
         name = "memory.max_usage_in_bytes" if self._place.version == 1 else "memory.peak"
         text = read_text(self.memory / name)
         return int(text) if text else None
+
+    def clear(self, timeline: Timeline) -> Timeline:
+        """Return the timeline without reclaimable slab, which v1 counts with the rest.
+
+        Called once the run has no process any more, and last: the group's limit is used up by it.
+        """
+        if self._place.version == 2 or not timeline.is_blurred_by_cache():
+            return timeline
+        share = slab_share_v1(self.memory)
+        return timeline if share is None else timeline.without_slab(share)
 
     def kill(self) -> None:
         """Kill every process of the run, frozen meanwhile so that none can fork away.
