@@ -33,9 +33,9 @@ class Tail:
 class Capture:
     """Both streams of a worker."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.stdout = Tail()
+    def __init__(self, *, more: int = 0) -> None:
+        """Begin with nothing; `more` bytes are kept of the output, for what is cut off it later."""
+        self.stdout = Tail(TAIL_BYTES + more)
         self.stderr = Tail()
 
     def output(self) -> Output:

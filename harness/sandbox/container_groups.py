@@ -57,16 +57,18 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
 def parent_for(name: str, engine: Engine, above: str = "") -> Parent | None:
     """Return the parent for a run called `name`, or None where this user could not remove it.
 
-    `above` is a group below which it is made; a systemd slice can only be at the top.
+    `above` is a group, or with systemd a slice, below which it is made.
     """
     if not engine.is_local or os.geteuid() != 0:
         return None
-    if engine.cgroup_driver == "systemd":
-        # A dash in a slice's name means another level of slices.
-        unit = f"{name.replace('-', '_')}.slice"
-        return Parent(argument=unit, path=unit, is_slice=True)
-    path = f"{above.strip('/')}/{name}".lstrip("/")
-    return Parent(argument=f"/{path}", path=path)
+    above = above.strip("/")
+    if engine.cgroup_driver != "systemd":
+        path = f"{above}/{name}".lstrip("/")
+        return Parent(argument=f"/{path}", path=path)
+    # A dash in a slice's name means another level of slices.
+    stem = above.removesuffix(".slice")
+    unit = "-".join(word for word in (stem, name.replace("-", "_")) if word) + ".slice"
+    return Parent(argument=unit, path=f"{above}/{unit}".lstrip("/"), is_slice=True)
 
 
 class ContainerGroups:

@@ -16,12 +16,12 @@ from harness.core.ending import ExitFacts
 from harness.core.errors import InterruptedRunError, SandboxError
 from harness.core.peaks import Timeline
 from harness.core.run import Observation, Output
-from harness.sandbox.capture import Capture, Demultiplexer
+from harness.sandbox.capture import TAIL_BYTES, Capture, Demultiplexer
 from harness.sandbox.container import ContainerSpec, create
 from harness.sandbox.container_view import ContainerView
 from harness.sandbox.contract import Order
 from harness.sandbox.engine import Engine
-from harness.sandbox.init_words import InitWords, read_init_words
+from harness.sandbox.init_words import LENGTH_BYTES, InitWords, read_init_words
 from harness.sandbox.offset import OffsetReader
 from harness.sandbox.watch import Sampler, Stopped, Watch
 
@@ -103,12 +103,12 @@ class ContainerRun:
                 self._view.kill()
 
     def _watch(self, order: Order, stop: Callable[[], bool]) -> Observation:
-        capture = Capture()
+        capture = Capture(more=LENGTH_BYTES)
         offset = OffsetReader([Path(s.path) for s in order.snapshots], self._view.pids)
         with (
             contextlib.closing(self._view.meter()) as meter,
             contextlib.closing(Watch()) as watch,
-            contextlib.closing(self._attach()) as attached,
+            self._attached() as attached,
         ):
             sampler = Sampler(meter, offset)
             began_s = time.time()
@@ -127,10 +127,18 @@ class ContainerRun:
             raise InterruptedRunError("the run was stopped before its end")
         return self._conclude(order, sampler.timeline, capture.output(), stopped, began_s)
 
-    def _attach(self) -> socket.SocketIO:
+    @contextlib.contextmanager
+    def _attached(self) -> Iterator[socket.SocketIO]:
+        """Hold the stream in which the engine sends both of the container's."""
         params = {"stdout": 1, "stderr": 1, "stream": 1}
         attached: socket.SocketIO = self._client.attach_socket(self._id, params=params)
-        return attached
+        try:
+            yield attached
+        finally:
+            # The SDK gives a view of the connection's socket, and nobody else closes that.
+            connection: socket.socket = attached._sock  # type: ignore[attr-defined]  # noqa: SLF001
+            attached.close()
+            connection.close()
 
     def _start(self, order: Order, sampler: Sampler, stop: Callable[[], bool]) -> None:
         """Start the container, watching already: a short worker may end before this returns."""
@@ -184,7 +192,7 @@ class ContainerRun:
         words = read_init_words(output.stdout_tail)
         output = msgspec.structs.replace(
             output,
-            stdout_tail=words.text,
+            stdout_tail=words.text[-TAIL_BYTES:],
             stdout_bytes=output.stdout_bytes - words.length_bytes,
         )
         kills = self._view.kills(

@@ -69,6 +69,7 @@ class DockerSandbox:
         return {
             "engine": found.engine.version,
             "cgroup": f"v{found.engine.cgroup_version}",
+            "driver": found.engine.cgroup_driver,
             "image": image,
         }
 

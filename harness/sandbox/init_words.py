@@ -12,6 +12,8 @@ from typing import Final
 import msgspec
 
 ASK: Final = {"TINI_VERBOSITY": "2"}
+# The two lines together, with the longest name of a program in one of them.
+LENGTH_BYTES: Final = 8192
 _TAG: Final = r"\[INFO  tini \(\d+\)\] "
 _WORDS: Final = re.compile(
     rf"{_TAG}Spawned child process '.*' with pid '\d+'\n"
