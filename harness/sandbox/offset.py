@@ -57,8 +57,8 @@ class OffsetReader:
         for count, pid in enumerate(self._pids()):
             if count >= _SEARCH_PROCESSES:
                 break
-            with contextlib.suppress(OSError):
-                for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+                for entry in entries:
                     if _key(Path(entry.path)) in self._files:
                         return Path(entry.path)
         return None

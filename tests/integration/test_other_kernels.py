@@ -1,0 +1,107 @@
+"""The table of endings on kernels that this machine does not have.
+
+They are cgroup v2 with and without systemd, as root and as an ordinary user with a delegated scope.
+Each test boots a machine (see tests/vm/README.md), runs the real tests in it, and reports theirs.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+
+REPOSITORY = Path(__file__).parents[2]
+MACHINE = REPOSITORY / "tests" / "vm" / "machine.py"
+ENDINGS = "tests/integration/test_endings.py"
+ABOVE = "tests/integration/test_limits_above.py"
+TRUTH = "tests/integration/test_truth.py"
+PYTEST = (
+    "OOMPROOF_NO_SKIPS=1 OOMPROOF_TEST_EMULATED=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 "
+    "python -m pytest -p pytest_timeout -p no:cacheprovider -q"
+)
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(2400)]
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    """Return a folder that the machine writes its results to."""
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("qemu-system-x86_64 is not installed; apt install qemu-system-x86")
+    if os.geteuid() != 0:
+        pytest.skip("the machine shows all files of this one, which takes root")
+    folder = tmp_path / "share"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
+
+
+def run_in_machine(share: Path, script: str, *, systemd: bool = False) -> None:
+    options = ["--systemd"] if systemd else []
+    machine = [sys.executable, str(MACHINE), *options, "--memory", "6144", "--timeout", "2200"]
+    done = subprocess.run(
+        [*machine, "--share", str(share), "--", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+        errors="replace",
+    )
+    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
+
+
+def results(path: Path) -> set[str]:
+    """Return the names of the tests that passed in the machine; none was left out or failed."""
+    passed: set[str] = set()
+    for suite in JUnitXml.fromfile(str(path)):
+        for case in suite:
+            assert case.is_passed, f"{case.name}: {case.result}"
+            passed.add(case.name)
+    return passed
+
+
+def test_cgroup_v2_with_docker_and_bare(share: Path) -> None:
+    xml = share / "v2.xml"
+    run_in_machine(
+        share,
+        f"bash tests/vm/docker_up.sh && {PYTEST} {ENDINGS} {ABOVE} "
+        f"-m 'docker or cgroup' --junit-xml={xml}",
+    )
+    passed = results(xml)
+    assert "test_ending[docker-killed at the limit]" in passed
+    assert "test_ending[cgroup-killed at the limit]" in passed
+    assert {"test_cgroup", "test_docker"} <= passed
+    assert len(passed) >= 50
+
+
+def test_docker_with_the_systemd_driver(share: Path) -> None:
+    xml = share / "systemd.xml"
+    run_in_machine(
+        share,
+        f"bash tests/vm/docker_up.sh && docker info -f '{{{{.CgroupDriver}}}}' && "
+        f"{PYTEST} {ENDINGS} {ABOVE} -m docker --junit-xml={xml}",
+        systemd=True,
+    )
+    passed = results(xml)
+    assert {"test_ending[docker-killed at the limit]", "test_docker"} <= passed
+
+
+def test_ordinary_users_delegated_scope(share: Path) -> None:
+    xml = share / "scope.xml"
+    run_in_machine(
+        share,
+        "bash tests/vm/user_up.sh env OOMPROOF_TEST_SCOPE=1 "
+        f"{PYTEST} {ENDINGS} {ABOVE} -m cgroup --junit-xml={xml}",
+        systemd=True,
+    )
+    passed = results(xml)
+    assert "test_ending[cgroup-killed at the limit]" in passed
+    assert len(passed) >= 20
+
+
+def test_truth_on_cgroup_v2(share: Path) -> None:
+    xml = share / "truth.xml"
+    run_in_machine(share, f"{PYTEST} {TRUTH} --junit-xml={xml}")
+    assert len(results(xml)) >= 4
