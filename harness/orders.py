@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -73,25 +73,36 @@ class OrderMaker:
         paths = tuple(snapshot.path for snapshot in case.snapshots)
         return fill(worker.command_line(), values, paths)
 
-    def check(self, *, source: str) -> None:
+    def check(self, *, source: str, only: Collection[str] = ()) -> None:
         """Check what can be known before any run: commands, mounts, limits.
+
+        `only` names the workers that are wanted; empty wants all.
 
         Raises:
             InputError: a command or a mount is not there, or a limit is above this machine's
                 memory. The message names the key in `source`.
 
         """
-        for problem in (*self._missing_commands(), *self._missing_mounts(), *self._high_limits()):
+        for problem in (
+            *self._missing_commands(only),
+            *self._missing_mounts(),
+            *self._high_limits(),
+        ):
             raise InputError(f"{source}: {problem}")
 
-    def _missing_commands(self) -> Iterable[str]:
+    def _missing_commands(self, only: Collection[str]) -> Iterable[str]:
         if not self._is_here:
             return  # what an image holds is not known from here
         for index, worker in enumerate(self._scenario.worker):
+            if only and worker.name not in only:
+                continue
+            file = (worker.callable or "").rpartition(":")[0]
+            if file and not os.path.isfile(self._folder / file):  # noqa: PTH113  (never raises)
+                yield f'worker[{index}].callable: there is no file "{file}" in {self._folder}'
             word = worker.command_line()[0]
             if "{" in word:
                 continue  # a placeholder; the interpreter is there, a setting is the worker's own
-            if shutil.which(word, path=_search_path(self.environment, self._folder, word)) is None:
+            if _find_program(word, self.environment, self._folder) is None:
                 yield (
                     f'worker[{index}].command: "{word}" is not found, or cannot be executed; write '
                     "its path, or add its folder to PATH"
@@ -99,7 +110,7 @@ class OrderMaker:
 
     def _missing_mounts(self) -> Iterable[str]:
         for index, text in enumerate(self._settings.mounts):
-            if not _mount(text).path.exists():
+            if not os.path.exists(_mount(text).path):  # noqa: PTH110  (never raises)
                 yield f'sandbox.mounts[{index}]: "{text}" is not there'
 
     def _high_limits(self) -> Iterable[str]:
@@ -112,11 +123,11 @@ class OrderMaker:
                 )
 
 
-def _search_path(environment: dict[str, str], folder: Path, word: str) -> str:
-    """Return where to look for a program: a path with a slash starts in the command's folder."""
-    if "/" in word and not word.startswith("/"):
-        return str((folder / word).parent)
-    return environment.get("PATH", os.defpath)
+def _find_program(word: str, environment: dict[str, str], folder: Path) -> str | None:
+    """Return the program that a command's first word names; a path starts in its folder."""
+    if "/" in word:
+        return shutil.which(folder / word)
+    return shutil.which(word, path=environment.get("PATH", os.defpath))
 
 
 def _text(value: object) -> str:

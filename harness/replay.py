@@ -17,6 +17,7 @@ from harness.core.baseline import Baseline
 from harness.core.budget import Confirmation, confirmations
 from harness.core.case import Case
 from harness.core.conditions import Conditions
+from harness.core.encoding import encode_json
 from harness.core.ending import Ending
 from harness.core.errors import InterruptedRunError, NoVerdictError
 from harness.core.finding import Finding, Severity, Subject
@@ -114,9 +115,12 @@ class Replay:
         self._run_all(planned, stop)
         self._confirm(stop)
         runs = tuple(sorted(self._runs, key=lambda run: run.number))
-        interrupted = stop()
-        more = [*self._interruption(interrupted, runs), *_output_findings(runs)]
-        more += _snapshot_findings(runs)
+        # Asked to stop when all had been run, there was nothing left to stop.
+        made = sum(run.purpose is Purpose.VERDICT for run in runs)
+        interrupted = stop() and made < len(planned)
+        more = [*_output_findings(runs), *_snapshot_findings(runs)]
+        if interrupted:
+            more.append(_interruption(made, len(planned)))
         findings, verdict = judge(
             self._plan.scenario, runs, self._plan.conditions, self._plan.baseline, more
         )
@@ -166,15 +170,21 @@ class Replay:
             return self._store.save_run(run, observation.timeline.samples())
         except InterruptedRunError:
             raise
-        except NoVerdictError as error:
-            return failed_run(
-                number=number,
-                case=case,
-                sandbox=kind,
-                repeat=planned.repeat,
-                purpose=planned.purpose,
-                reason=str(error),
-            )
+        except (NoVerdictError, OSError) as error:
+            return self._save_failure(planned, kind, str(error))
+
+    def _save_failure(self, planned: PlannedRun, kind: str, reason: str) -> Run:
+        run = failed_run(
+            number=planned.number,
+            case=planned.case,
+            sandbox=kind,
+            repeat=planned.repeat,
+            purpose=planned.purpose,
+            reason=reason,
+        )
+        with contextlib.suppress(NoVerdictError):  # a full disk may be what failed
+            return self._store.save_run(run, ())
+        return run
 
     def _confirm(self, stop: Callable[[], bool]) -> None:
         """Run the cases whose budget lies inside their peak's interval at that budget."""
@@ -188,17 +198,6 @@ class Replay:
             )
             self._progress.run_started(planned, first + len(wanted) - 1)
             self._run(planned, stop)
-
-    def _interruption(self, interrupted: bool, runs: Sequence[Run]) -> Iterable[Finding]:
-        if interrupted:
-            total = len(self._plan.runs())
-            yield Finding(
-                budget=Subject.HARNESS,
-                worker="",
-                severity=Severity.NO_VERDICT,
-                message=f"The replay was stopped after {len(runs)} of {total} runs.",
-                next_step="Run it again for a verdict; what has finished is in this report.",
-            )
 
     def _make_report(
         self, runs: tuple[Run, ...], findings: tuple[Finding, ...], verdict: Verdict, *,
@@ -218,7 +217,17 @@ class Replay:
         )
 
     def _save(self, report: Report) -> None:
-        publish(self._store.folder / REPORT, msgspec.json.format(msgspec.json.encode(report)))
+        publish(self._store.folder / REPORT, msgspec.json.format(encode_json(report)))
+
+
+def _interruption(made: int, planned: int) -> Finding:
+    return Finding(
+        budget=Subject.HARNESS,
+        worker="",
+        severity=Severity.NO_VERDICT,
+        message=f"The replay was stopped after {made} of {planned} runs.",
+        next_step="Run it again for a verdict; what has finished is in this report.",
+    )
 
 
 class Room:

@@ -1,8 +1,10 @@
 """Snapshots: found or generated, measured and hashed, warmed before a run, checked after one."""
 
-import contextlib
+import errno
 import hashlib
 import os
+import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -10,9 +12,10 @@ from typing import Final, TypeAlias
 import ijson
 
 from harness.core.case import Snapshot
-from harness.core.errors import InputError, NoVerdictError
+from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.scenario import SnapshotSource
 from harness.core.units import format_bytes
+from harness.store import replacing
 from synthetic import SHAPES, generate
 from synthetic import VERSION as GENERATOR_VERSION
 
@@ -51,12 +54,26 @@ def _generated(source: SnapshotSource, cache: Path, progress: ByteProgress) -> I
         raise InputError(
             f'snapshots.shape: "{shape}" is not built in; there are {", ".join(SHAPES)}'
         )
-    for size in source.sizes:
+    for index, size in enumerate(source.sizes):
         name = f"{shape}-{size.bytes}-seed{source.seed}-v{GENERATOR_VERSION}.json"
         path = cache / name
-        if not path.exists():
-            write_snapshot(path, shape, size_bytes=size.bytes, seed=source.seed, progress=progress)
+        try:
+            if not _is_whole(path, size.bytes):
+                write_snapshot(
+                    path, shape, size_bytes=size.bytes, seed=source.seed, progress=progress
+                )
+        except InputError as error:
+            raise InputError(f"snapshots.sizes[{index}]: {error}") from error
+        except InterruptedRunError:
+            raise
+        except NoVerdictError as error:
+            raise NoVerdictError(f"{error}; XDG_CACHE_HOME can name another place") from error
         yield _snapshot(path, size.text, progress, shape=f"{shape} seed {source.seed}")
+
+
+def _is_whole(path: Path, size_bytes: int) -> bool:
+    """Whether a generated snapshot is there, not cut short by a loss of power or by hand."""
+    return path.is_file() and path.stat().st_size == size_bytes
 
 
 def snapshot_chunks(shape: str, *, size_bytes: int, seed: int) -> Iterator[bytes]:
@@ -69,7 +86,7 @@ def snapshot_chunks(shape: str, *, size_bytes: int, seed: int) -> Iterator[bytes
     try:
         return generate(shape, size_bytes=size_bytes, seed=seed)
     except ValueError as error:
-        raise InputError(str(error)) from error
+        raise InputError(str(error).removeprefix("size_bytes: ")) from error
 
 
 def write_snapshot(
@@ -79,32 +96,35 @@ def write_snapshot(
 
     Raises:
         InputError: the shape is unknown, or the size too small for it.
-        NoVerdictError: the file could not be written.
+        NoVerdictError: the file could not be written, or there is no room for it.
 
     """
     chunks = snapshot_chunks(shape, size_bytes=size_bytes, seed=seed)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     digest = hashlib.sha256()
     done = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
+        _check_room(path, size_bytes)
+        with replacing(path) as file:
             for chunk in chunks:
                 file.write(chunk)
                 digest.update(chunk)
                 done += len(chunk)
                 progress(f"Generating {path.name}", done, size_bytes)
-        beside.replace(path)
     except OSError as error:
         raise NoVerdictError(
             f"{path} cannot be written: {error.strerror}; {format_bytes(size_bytes)} are needed"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink()
     return Snapshot(
         label=path.name, path=str(path), bytes=done, sha256=digest.hexdigest(), shape=shape
     )
+
+
+def _check_room(path: Path, size_bytes: int) -> None:
+    """Raise OSError at once where a disk would otherwise fill for hours: 200TB for 200MB."""
+    is_kept = path.is_file() or not path.exists()
+    if is_kept and shutil.disk_usage(path.parent).free < size_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _from_files(
@@ -119,30 +139,39 @@ def _from_files(
 
 
 def _matches(pattern: str, folder: Path) -> tuple[Path, ...]:
-    if not any(mark in pattern for mark in "*?["):
-        return (Path(os.path.abspath(folder / pattern)),)  # noqa: PTH100  (links are kept)
-    whole = folder / pattern
+    whole = Path(os.path.abspath(folder / pattern))  # noqa: PTH100  (links are kept)
+    # A name may hold what is special in a pattern: export[1].json
+    if not any(mark in pattern for mark in "*?[") or os.path.lexists(whole):
+        return (whole,)
     start = Path(whole.anchor)
-    found = sorted(path for path in start.glob(str(whole.relative_to(start))) if path.is_file())
-    if not found:
+    try:
+        found = sorted(start.glob(str(whole.relative_to(start))))
+    except (OSError, ValueError) as error:
+        raise InputError(f'snapshots.files: "{pattern}" cannot be looked for: {error}') from error
+    # What is no file is left for `_snapshot` to name, but folders are not meant.
+    files = tuple(path for path in found if not os.path.isdir(path))  # noqa: PTH112  (never raises)
+    if not files:
         raise InputError(f'snapshots.files: nothing matches "{pattern}" in {folder}')
-    return tuple(found)
+    return files
 
 
 def _snapshot(path: Path, label: str, progress: ByteProgress, shape: str | None = None) -> Snapshot:
     if not str(path).isprintable():
         raise InputError(f"snapshot {str(path)!r} has a name that cannot be shown; rename it")
     try:
-        if not path.is_file():
-            what = "is a folder" if path.is_dir() else "is not there"
-            raise InputError(f"snapshot {path} {what}")
-        size_bytes = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no file, but a device or a pipe"
+            raise InputError(f"snapshot {path} is {what}; save it as a file first")
+        size_bytes = found.st_size
         if size_bytes == 0:
             raise InputError(f"snapshot {path} is empty; there is nothing to replay")
         digest = hashlib.sha256()
         for done, chunk in _chunks(path):
             digest.update(chunk)
             progress(f"Reading {path.name}", done, size_bytes)
+    except FileNotFoundError as error:
+        raise InputError(f"snapshot {path} is not there") from error
     except OSError as error:
         raise InputError(f"snapshot {path} cannot be read: {error.strerror}") from error
     return Snapshot(
@@ -182,9 +211,14 @@ def invalid_json_at(path: Path) -> tuple[int, str] | None:
 
     The file is read as a stream. A parser reports an error somewhere in what it was given last, so
     the piece that failed is given again byte by byte: the first byte it refuses is the one.
+
+    JSON sets no bound to a number. One that Python cannot hold is valid, but ends the check.
     """
-    failed = _first_error(path, singly_from=None)
-    return None if failed is None else _first_error(path, singly_from=failed[0]) or failed
+    try:
+        failed = _first_error(path, singly_from=None)
+        return None if failed is None else _first_error(path, singly_from=failed[0]) or failed
+    except (ArithmeticError, SystemError):
+        return None
 
 
 def _first_error(path: Path, *, singly_from: int | None) -> tuple[int, str] | None:
@@ -193,7 +227,8 @@ def _first_error(path: Path, *, singly_from: int | None) -> tuple[int, str] | No
     From the byte `singly_from` on it gets them one at a time.
     """
     events = ijson.sendable_list()
-    parser = ijson.get_backend("yajl2_c").basic_parse_coro(events, use_float=True)
+    # Not as floats: yajl calls a whole number of more than 64 bits an error then.
+    parser = ijson.basic_parse_coro(events, use_float=False)
     done = 0
     try:
         for piece in _pieces(path, singly_from):
@@ -208,7 +243,7 @@ def _first_error(path: Path, *, singly_from: int | None) -> tuple[int, str] | No
 
 def _reason(message: str) -> str:
     """Return the first line of the parser's message, which may be a printed bytes object."""
-    first = message.removeprefix("b'").removeprefix('b"').splitlines()[0]
+    first = message.removeprefix("b'").removeprefix('b"').partition("\n")[0]
     return first.split("\\n")[0].rstrip(".")
 
 

@@ -7,18 +7,21 @@ either the old one or the new one.
 import contextlib
 import os
 import shutil
+import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
 from harness.core.baseline import SCHEMA as BASELINE_SCHEMA
 from harness.core.baseline import Baseline
+from harness.core.encoding import encode_json
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.peaks import Sample
+from harness.core.problems import is_name
 from harness.core.report import SCHEMA as REPORT_SCHEMA
 from harness.core.report import Report
 from harness.core.run import Run
@@ -33,6 +36,8 @@ _TIMELINE: Final = "timeline.json"
 _OUTPUT: Final = "output"
 _TAIL_CHARACTERS: Final = 4096
 _COLUMNS: Final = tuple(field.name for field in msgspec.structs.fields(Sample))
+# What reading a file of ours can meet where it is gone, cut short or somebody else's.
+_UNREADABLE: Final = (OSError, msgspec.MsgspecError, TypeError, ValueError, RecursionError)
 _Document = TypeVar("_Document")
 
 
@@ -41,27 +46,66 @@ class Timelines(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int
     columns: tuple[str, ...]
-    samples: tuple[tuple[float | None, ...], ...]
+    samples: tuple[tuple[int | float | None, ...], ...]
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` once it is whole: nobody ever sees half of it.
+
+    Links, devices and pipes, such as ``/dev/stdout``, keep their place and are written to.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        with path.open("wb") as file:
+            yield file
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def publish(path: Path, data: bytes) -> None:
-    """Write `data` to `path` at once: nobody ever sees half of it.
+    """Write `data` to `path` at once; see `replacing`.
 
     Raises:
         NoVerdictError: it could not be written, for want of space or of the right.
 
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("wb") as file:
+        with replacing(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise NoVerdictError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def check_writable(path: Path, *, option: str) -> None:
+    """Check, before any work is done for it, that the file `path` can be written or made.
+
+    Raises:
+        InputError: it cannot; `option` names what the user is to change.
+
+    """
+    above = path.absolute()
+    while not os.path.lexists(above):
+        above = above.parent
+    is_taken = above == path.absolute()
+    if is_taken and above.is_dir():
+        raise InputError(f"{option}: {path} is a folder; name a file")
+    if not is_taken and not above.is_dir():
+        raise InputError(f"{option}: {path} cannot be made, because {above} is no folder")
+    # A plain file is not written to but replaced, which its folder must allow.
+    place = above.parent if is_taken and above.is_file() and not above.is_symlink() else above
+    if not os.access(place, os.W_OK):
+        raise InputError(
+            f"{option}: {path} cannot be written, because {place} is not writable for this user"
+        )
 
 
 class Store:
@@ -80,10 +124,7 @@ class Store:
 
         """
         folder = self._run_folder(number) / _OUTPUT
-        try:
-            (folder / "tmp").mkdir(parents=True)
-        except OSError as error:
-            raise NoVerdictError(f"{folder} cannot be made: {error.strerror}") from error
+        _make(folder / "tmp")
         return folder
 
     def _run_folder(self, number: int) -> Path:
@@ -91,16 +132,26 @@ class Store:
 
     def drop_output(self, number: int) -> None:
         """Remove what run `number` wrote, unless output is kept."""
-        if not self._keep_output:
-            shutil.rmtree(self._run_folder(number) / _OUTPUT, ignore_errors=True)
+        if self._keep_output:
+            return
+        folder = self._run_folder(number) / _OUTPUT
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(folder, ignore_errors=True)
+        if os.path.lexists(folder):
+            # Folders nested deeper than Python's stack; rm knows no such end.
+            subprocess.run(["rm", "-rf", "--", folder], capture_output=True, check=False)
 
     def save_run(self, run: Run, samples: Sequence[Sample]) -> Run:
         """Save a run with its samples and the ends of its streams; return it as it is reported.
 
         A report holds the last 4,096 characters of each stream; the rest stays in the run's folder.
+
+        Raises:
+            NoVerdictError: it could not be saved.
+
         """
         folder = self._run_folder(run.number)
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         publish(folder / "stdout.txt", run.output.stdout_tail.encode())
         publish(folder / "stderr.txt", run.output.stderr_tail.encode())
         publish(folder / _TIMELINE, _encode_samples(samples))
@@ -110,14 +161,14 @@ class Store:
             stderr_tail=run.output.stderr_tail[-_TAIL_CHARACTERS:],
         )
         reported = msgspec.structs.replace(run, output=short)
-        publish(folder / _RUN, msgspec.json.encode(reported))
+        publish(folder / _RUN, encode_json(reported))
         return reported
 
     def timelines(self, report: Report) -> dict[int, tuple[Sample, ...]]:
         """Return the samples of each run of `report`, those that can be read."""
         found: dict[int, tuple[Sample, ...]] = {}
         for run in report.runs:
-            with contextlib.suppress(OSError, msgspec.MsgspecError, TypeError):
+            with contextlib.suppress(*_UNREADABLE):
                 data = (self._run_folder(run.number) / _TIMELINE).read_bytes()
                 found[run.number] = _decode_samples(data)
         return found
@@ -126,12 +177,19 @@ class Store:
         """Return the runs that were saved but are not in `report`: it was killed before its end."""
         known = {run.number for run in report.runs}
         runs: list[Run] = []
-        for path in sorted((self.folder / _RUNS).glob(f"*/{_RUN}")):
-            with contextlib.suppress(OSError, msgspec.MsgspecError):
+        for path in (self.folder / _RUNS).glob(f"*/{_RUN}"):
+            with contextlib.suppress(*_UNREADABLE):
                 run = msgspec.json.decode(path.read_bytes(), type=Run)
                 if run.number not in known:
                     runs.append(run)
-        return tuple(runs)
+        return tuple(sorted(runs, key=lambda run: run.number))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NoVerdictError(f"{folder} cannot be made: {error.strerror}") from error
 
 
 def _encode_samples(samples: Sequence[Sample]) -> bytes:
@@ -141,12 +199,8 @@ def _encode_samples(samples: Sequence[Sample]) -> bytes:
 
 def _decode_samples(data: bytes) -> tuple[Sample, ...]:
     table = msgspec.json.decode(data, type=Timelines)
-    return tuple(Sample(**_row(table.columns, row)) for row in table.samples)
-
-
-def _row(columns: Sequence[str], row: Sequence[float | None]) -> dict[str, Any]:
-    pairs = zip(columns, row, strict=True)
-    return {name: value for name, value in pairs if name in _COLUMNS}
+    rows = (dict(zip(table.columns, row, strict=True)) for row in table.samples)
+    return tuple(msgspec.convert(row, Sample) for row in rows)
 
 
 def new_store(root: Path, name: str, *, keep_output: bool = False) -> Store:
@@ -159,10 +213,12 @@ def new_store(root: Path, name: str, *, keep_output: bool = False) -> Store:
     stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
     folder = _free_folder(root / name / stamp)
     latest = folder.parent / LATEST
+    beside = folder.parent / f".{LATEST}.{os.getpid()}"
     with contextlib.suppress(OSError):
-        beside = folder.parent / f".{LATEST}.{os.getpid()}"
         beside.symlink_to(folder.name)
         beside.replace(latest)
+    with contextlib.suppress(OSError):
+        beside.unlink()  # where `latest` is taken by something else
     return Store(folder, keep_output=keep_output)
 
 
@@ -229,7 +285,14 @@ def _with_saved_runs(report: Report, store: Store) -> Report:
 
 
 def baseline_path(root: Path, scenario: str) -> Path:
-    """Return where the baseline of a scenario lies below `root`."""
+    """Return where the baseline of a scenario lies below `root`.
+
+    Raises:
+        InputError: no scenario can have this name, which may lead out of `root`.
+
+    """
+    if not is_name(scenario):
+        raise InputError(f"{scenario!r} cannot be the name of a scenario; give one without folders")
     return root / f"{scenario}.json"
 
 
@@ -240,8 +303,12 @@ def load_baseline(path: Path) -> Baseline | None:
         InputError: it is there, but cannot be read as a baseline.
 
     """
-    if not path.exists():
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     return _load(path, read_baseline)
 
 
@@ -249,8 +316,9 @@ def save_baseline(path: Path, baseline: Baseline) -> None:
     """Write a baseline, indented and in order so that a change shows as few lines."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-    data = msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=2)
-    publish(path, data + b"\n")
+    # In order: what goes through dictionaries must not change place from one to the next.
+    ordered = msgspec.to_builtins(baseline, order="deterministic")
+    publish(path, msgspec.json.format(encode_json(ordered), indent=2) + b"\n")
 
 
 def _load(path: Path, read: Callable[..., _Document]) -> _Document:

@@ -5,11 +5,12 @@ Nothing of the harness is imported before a command needs it, so that `--help` a
 
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
 from harness.cli import baseline, doctor, generate, report, run
+from harness.cli.output import hush, spell_what_cannot_be_shown
 
 app = typer.Typer(
     name="oomproof",
@@ -18,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: oomproof run --snapshot export.json --memory 512MiB -- python worker.py "
+    "{snapshot}",
 )
 app.command("run", epilog=run.EXAMPLE)(run.run)
 app.command("generate", epilog=generate.EXAMPLE)(generate.generate)
@@ -27,6 +30,7 @@ app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
 
 _NO_VERDICT = 3
 _USAGE = 2
+_INTERRUPTED = 130
 
 
 def _version(wanted: bool) -> None:
@@ -53,36 +57,48 @@ def _program(
 
 def main() -> None:
     """Run a command, and exit with its code."""
+    spell_what_cannot_be_shown()
     sys.exit(_run())
 
 
 def _run() -> int:
     """Run a command and return its exit code.
 
-    A bug of ours must not exit with 1, which would read as "over budget".
+    Neither a bug of ours nor a closed pipe may exit with 1, which would read as "over budget".
     """
-    from click.exceptions import Abort, ClickException
-
     try:
-        return int(app(standalone_mode=False) or 0)
-    except ClickException as error:
-        error.show()
-        return _USAGE
-    except (Abort, KeyboardInterrupt):
-        typer.echo("oomproof: stopped.", err=True)
-        return _NO_VERDICT
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody listens any more, and the interpreter would complain
+        code = int(app(standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt):
+        code = _INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # typer exits with 1 where nobody listens any more
+        hush()
         return _NO_VERDICT
     except Exception as error:  # noqa: BLE001  (the last resort)
         return _explain(error)
+    if code == _INTERRUPTED:  # as typer has it
+        typer.echo("oomproof: stopped.", err=True)
+        return _NO_VERDICT
+    return code
+
+
+@runtime_checkable
+class _UsageError(Protocol):
+    """An error of click's, which typer has from click or, in later versions, of its own."""
+
+    def format_message(self) -> str: ...
+    def show(self) -> None: ...
 
 
 def _explain(error: Exception) -> int:
     from harness.core.errors import OomproofError
 
+    if isinstance(error, _UsageError):
+        error.show()
+        return _USAGE
     if isinstance(error, OomproofError):
-        typer.echo(f"oomproof: {error}", err=True)
+        from harness.reporters.plain import one_line
+
+        typer.echo(f"oomproof: {one_line(str(error))}", err=True)
         return error.exit_code
     traceback.print_exc()
     typer.echo("oomproof: this is a bug in oomproof; nothing is said of the worker.", err=True)

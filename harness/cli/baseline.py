@@ -1,14 +1,18 @@
 """`oomproof baseline`: accept a report as what later ones are compared with, and show it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.core.baseline import Baseline
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Accept a report as what later ones are compared with, and show what was accepted.",
+    epilog="Example: oomproof baseline accept reports/out/hero-snapshots/latest",
 )
 
 _BASELINES = Path("reports/baselines")
@@ -28,6 +32,7 @@ def accept(
     from harness.core.errors import InputError
     from harness.store import (
         baseline_path,
+        check_writable,
         load_report,
         newest_report,
         save_baseline,
@@ -41,11 +46,28 @@ def accept(
     if not baseline.entries:
         raise InputError(f"{source}: no run completed, so there is nothing to compare with later")
     target = baseline_path(baselines, report.scenario)
+    check_writable(target, option="--baselines")
+    dropped = _dropped(target, baseline)
     save_baseline(target, baseline)
     typer.echo(f"Accepted {len(baseline.entries)} cases as {target}.", err=json)
+    for case in dropped:
+        typer.echo(f"No longer in it, because the report has no such run: {case}", err=json)
     if json:
         typer.echo(target.read_text("utf-8"))
     return 0
+
+
+def _dropped(target: Path, baseline: "Baseline") -> tuple[str, ...]:
+    """Return the cases of the baseline so far that the new one will not have."""
+    from harness.core.errors import InputError
+    from harness.store import load_baseline
+
+    try:
+        before = load_baseline(target)
+    except InputError:
+        return ()  # it cannot be read, which accepting another mends
+    kept = {entry.case for entry in baseline.entries}
+    return tuple(entry.case for entry in before.entries if entry.case not in kept) if before else ()
 
 
 @app.command(epilog="Example: oomproof baseline show hero-snapshots")

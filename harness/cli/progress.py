@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes, format_seconds
 from harness.replay import PlannedRun
+from harness.reporters.plain import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -29,7 +30,7 @@ class EventLines:
     def note(self, text: str) -> None:
         """Say something."""
         with self._lock:
-            self._stream.write(f"{text}\n")
+            self._stream.write(f"{one_line(text)}\n")
             self._stream.flush()
             self._told_s = time.monotonic()
 
@@ -63,7 +64,7 @@ class LiveBar:
 
     def note(self, text: str) -> None:
         """Say something above the bar."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(one_line(text), markup=False, highlight=False)
 
     def task(self, text: str) -> None:
         """Say what is being done."""

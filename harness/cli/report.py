@@ -44,22 +44,28 @@ def report(
     """Render a saved report again; exits with the code of its verdict."""
     import msgspec
 
+    from harness.cli.output import unheard
     from harness.cli.session import print_report
+    from harness.core.errors import InputError
     from harness.reporters.document import report_schema
-    from harness.store import load_report, newest_report, publish
+    from harness.store import check_writable, load_report, newest_report, publish
 
     if schema:
         typer.echo(msgspec.json.format(msgspec.json.encode(report_schema()), indent=2))
         return 0
     found, store = load_report(path or newest_report(out))
     form = Format.JSON if json else form
-    if form is Format.TERMINAL and output is None:
-        print_report(found, err=False)
-    elif output is not None:
+    if output is not None:
+        check_writable(output, option="-o")
         publish(output, _render(form, found, store))
-    else:
-        sys.stdout.buffer.write(_render(form, found, store))
-        sys.stdout.buffer.flush()
+        return found.verdict.exit_code
+    if form is Format.PICTURE and sys.stdout.isatty():
+        raise InputError("a picture cannot be shown on a terminal; give a file with -o")
+    with unheard():
+        if form is Format.TERMINAL:
+            print_report(found, err=False)
+        else:
+            typer.echo(_render(form, found, store), nl=False)
     return found.verdict.exit_code
 
 

@@ -1,7 +1,10 @@
 """`oomproof run`: a scenario, or one command, replayed and judged."""
 
+import contextlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,6 +15,14 @@ EXAMPLE = (
     "Examples: oomproof run scenarios/hero_snapshots/scenario.toml --- "
     "oomproof run --snapshot export.json --memory 512MiB -- python worker.py {snapshot}"
 )
+_AD_HOC: Final = "command line"
+_OPTIONS: Final = {
+    "limits.memory": "--memory",
+    "limits.timeout": "--timeout",
+    "snapshots.files": "--snapshot",
+    "worker[0].command": "COMMAND",
+}
+_KEY: Final = re.compile(rf"^{_AD_HOC}: ({'|'.join(map(re.escape, _OPTIONS))})(?:\[\d+\])?(?=:)")
 
 
 def run(
@@ -25,7 +36,9 @@ def run(
     memory: Annotated[
         list[str] | None, typer.Option(help="A limit, such as 512MiB; may be given again.")
     ] = None,
-    timeout: Annotated[str, typer.Option(help="How long the command may run.")] = "120s",
+    timeout: Annotated[
+        str | None, typer.Option(help="How long the command may run; 120s if nothing is said.")
+    ] = None,
     sandbox: Annotated[
         str | None, typer.Option(help="auto, docker, cgroup or process; else as the scenario says.")
     ] = None,
@@ -35,7 +48,9 @@ def run(
     worker: Annotated[
         list[str] | None, typer.Option(help="Run only this worker; may be given again.")
     ] = None,
-    repeat: Annotated[int | None, typer.Option(min=1, help="How often to run each case.")] = None,
+    repeat: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="How often to run each case.")
+    ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, help="Runs side by side, while their limits fit in memory.")
     ] = 1,
@@ -63,20 +78,31 @@ def run(
 
     if schema:
         return _print_schema()
-    scenario, folder, source = _scenario(words, snapshot, memory, timeout)
-    scenario = _override(scenario, sandbox=sandbox, image=image, repeat=repeat)
-    request = Request(
-        scenario=scenario,
-        folder=folder,
-        source=source,
-        workers=tuple(worker or ()),
-        jobs=jobs,
-        out=out,
-        baselines=baselines,
-        keep_output=keep_output,
-        as_json=json,
-    )
-    return run_session(request)
+    with _as_options() if snapshot else contextlib.nullcontext():
+        scenario, folder, source = _scenario(words, snapshot, memory, timeout)
+        request = Request(
+            scenario=_override(scenario, sandbox=sandbox, image=image, repeat=repeat),
+            folder=folder,
+            source=source,
+            workers=tuple(worker or ()),
+            jobs=jobs,
+            out=out,
+            baselines=baselines,
+            keep_output=keep_output,
+            as_json=json,
+        )
+        return run_session(request)
+
+
+@contextlib.contextmanager
+def _as_options() -> Iterator[None]:
+    """Let errors name the options that stand for a scenario's keys on the command line."""
+    from harness.core.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        raise InputError(_KEY.sub(lambda match: _OPTIONS[match[1]], str(error))) from error
 
 
 def _print_schema() -> int:
@@ -89,7 +115,10 @@ def _print_schema() -> int:
 
 
 def _scenario(
-    words: list[str] | None, snapshots: list[Path] | None, memory: list[str] | None, timeout: str
+    words: list[str] | None,
+    snapshots: list[Path] | None,
+    memory: list[str] | None,
+    timeout: str | None,
 ) -> "tuple[Scenario, Path, str]":
     """Return the scenario, the folder that its paths start from, and what to call it in errors."""
     from harness.core.errors import InputError
@@ -99,18 +128,18 @@ def _scenario(
         if not words:
             raise InputError("give the command after `--`, such as: -- python worker.py {snapshot}")
         document = _ad_hoc(words, snapshots, memory, timeout)
-        source = "command line"
-        return scenario_of(document, source=source), Path.cwd(), source
+        return scenario_of(document, source=_AD_HOC), Path.cwd(), _AD_HOC
     if not words or len(words) != 1:
         raise InputError(
             "give one scenario file, or --snapshot FILE --memory SIZE -- COMMAND; see `oomproof "
             "run --help`"
         )
-    if memory:
-        raise InputError("--memory goes with --snapshot; a scenario states its limits itself")
+    if memory or timeout:
+        option = "--memory" if memory else "--timeout"
+        raise InputError(f"{option} goes with --snapshot; a scenario states its limits itself")
     path = Path(words[0])
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InputError(f"scenario {path} cannot be read: {why}") from error
@@ -118,15 +147,15 @@ def _scenario(
 
 
 def _ad_hoc(
-    words: list[str], snapshots: list[Path], memory: list[str] | None, timeout: str
+    words: list[str], snapshots: list[Path], memory: list[str] | None, timeout: str | None
 ) -> dict[str, Any]:
     """Return the scenario's document that one command line amounts to."""
     return {
         "schema": 1,
         "name": "ad-hoc",
         "snapshots": {"files": [str(path.absolute()) for path in snapshots]},
-        "limits": {"memory": memory or ["unlimited"], "timeout": timeout},
-        "worker": [{"name": Path(words[0]).name, "command": words}],
+        "limits": {"memory": memory or ["unlimited"], "timeout": timeout or "120s"},
+        "worker": [{"name": Path(words[0]).name or words[0], "command": words}],
     }
 
 

@@ -13,9 +13,10 @@ from typing import Final
 
 import typer
 
+from harness.cli.output import unheard
 from harness.cli.progress import AnyProgress, progress_on
-from harness.core.case import Case, cases_of
-from harness.core.errors import InputError, NoVerdictError
+from harness.core.case import Case, Snapshot, cases_of
+from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.report import Report
 from harness.core.scenario import Scenario
 from harness.orders import OrderMaker
@@ -29,7 +30,16 @@ from harness.sandbox.choose import choose
 from harness.sandbox.contract import Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
 from harness.snapshots import resolve_snapshots
-from harness.store import Store, baseline_path, load_baseline, new_store, publish
+from harness.store import (
+    LATEST,
+    REPORT,
+    Store,
+    baseline_path,
+    check_writable,
+    load_baseline,
+    new_store,
+    publish,
+)
 
 MARKDOWN: Final = "report.md"
 JUNIT: Final = "junit.xml"
@@ -57,7 +67,8 @@ def run_session(request: Request) -> int:
     with progress_on(sys.stderr) as progress, _stopping() as stop:
         report, store = _replay(request, progress, stop)
         problems = _write_reports(report, store, progress)
-    _print(request, report, store, problems)
+    with unheard():
+        _print(request, report, store, problems)
     return report.verdict.exit_code
 
 
@@ -66,15 +77,14 @@ def _replay(
 ) -> tuple[Report, Store]:
     scenario = request.scenario
     _check_workers(request)
+    check_writable(request.out / scenario.name / LATEST / REPORT, option="--out")
     baseline = load_baseline(baseline_path(request.baselines, scenario.name))
-    snapshots = resolve_snapshots(
-        scenario.snapshots, folder=request.folder, cache=cache_folder(), progress=progress.bytes
-    )
-    cases = cases_of(scenario, snapshots, request.workers)
-    _check_expectations(request, cases)
     sandbox = choose(scenario.sandbox)
     orders = OrderMaker(scenario, folder=request.folder, kind=sandbox.kind)
-    orders.check(source=request.source)
+    orders.check(source=request.source, only=request.workers)
+    # What takes time comes after all that can be refused at once.
+    cases = cases_of(scenario, _snapshots(request, progress, stop), request.workers)
+    _check_expectations(request, cases)
     _sweep(sandbox, progress)
     plan = Plan(
         scenario=scenario,
@@ -87,6 +97,21 @@ def _replay(
     store = new_store(request.out.absolute(), scenario.name, keep_output=request.keep_output)
     replay = Replay(plan, sandbox=sandbox, orders=orders, store=store, progress=progress)
     return replay.report(stop), store
+
+
+def _snapshots(
+    request: Request, progress: AnyProgress, stop: Callable[[], bool]
+) -> tuple[Snapshot, ...]:
+    def told(what: str, done: int, total: int) -> None:
+        if stop():
+            raise InterruptedRunError("stopped before any run")
+        progress.bytes(what, done, total)
+
+    source = request.scenario.snapshots
+    try:
+        return resolve_snapshots(source, folder=request.folder, cache=cache_folder(), progress=told)
+    except InputError as error:
+        raise InputError(f"{request.source}: {error}") from error
 
 
 def _check_workers(request: Request) -> None:
@@ -117,9 +142,18 @@ def _sweep(sandbox: Sandbox, progress: AnyProgress) -> None:
 
 
 def cache_folder() -> Path:
-    """Return where generated snapshots are kept."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "oomproof" / "snapshots"
+    """Return where generated snapshots are kept.
+
+    Raises:
+        InputError: this user has no home, and no other place is named.
+
+    """
+    try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError as error:
+        raise InputError(f"no place for snapshots: {error} Set XDG_CACHE_HOME") from error
+    # Workers start in another folder.
+    return root.absolute() / "oomproof" / "snapshots"
 
 
 @contextlib.contextmanager
@@ -132,7 +166,9 @@ def _stopping() -> Iterator[Callable[[], bool]]:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
-        typer.echo("oomproof: stopping; what has finished is reported.", err=True)
+        # Not through sys.stderr, which this may have interrupted in the middle of a line.
+        with contextlib.suppress(OSError):
+            os.write(2, b"oomproof: stopping; what has finished is reported.\n")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         before[number] = signal.signal(number, ask)
@@ -146,11 +182,12 @@ def _stopping() -> Iterator[Callable[[], bool]]:
 def _write_reports(report: Report, store: Store, progress: AnyProgress) -> tuple[str, ...]:
     """Write the reports beside ``report.json``; return what could not be written, and why."""
     problems: list[str] = []
-    for name, render in (
-        (MARKDOWN, lambda: render_markdown(report).encode()),
-        (JUNIT, lambda: render_junit(report)),
-        (PICTURE, lambda: draw(report, store)),
-    ):
+    renders: dict[str, Callable[[], bytes]] = {
+        MARKDOWN: lambda: render_markdown(report).encode(),
+        JUNIT: lambda: render_junit(report),
+        PICTURE: lambda: draw(report, store),
+    }
+    for name, render in renders.items():
         progress.task(f"Writing {name}")
         try:
             publish(store.folder / name, render())
@@ -192,7 +229,7 @@ def _print(request: Request, report: Report, store: Store, problems: tuple[str, 
         typer.echo(problem, err=True)
     typer.echo(f"Reports: {shown(store.folder)}", err=request.as_json)
     if request.as_json:
-        typer.echo(render_json(report).decode())
+        typer.echo(render_json(report), nl=False)
 
 
 def shown(path: Path) -> str:

@@ -41,10 +41,10 @@ def confirmations(scenario: Scenario, runs: Sequence[Run]) -> tuple[Confirmation
     done = {run.case.name for run in runs if run.purpose is Purpose.CONFIRMATION}
     for budget in scenario.budget:
         for run in _measured(runs, budget.worker):
-            if budget.peak is None or run.peak is None or run.approximate:
+            if budget.peak is None or run.approximate or not _is_open(run, budget.peak):
                 continue
             case = _case_at(run.case, budget.peak)
-            if run.peak.holds(budget.peak.bytes) and case.name not in done:
+            if case.name not in done:
                 wanted.setdefault(case.name, Confirmation(run=run, case=case))
     return tuple(wanted.values())
 
@@ -54,6 +54,21 @@ def _case_at(case: Case, size: Size) -> Case:
     return msgspec.structs.replace(
         case, memory_limit_bytes=size.bytes, memory_limit_label=size.text
     )
+
+
+def _is_open(run: Run, size: Size) -> bool:
+    """Whether a run that completed leaves open if its worker fits in `size`."""
+    if _survived(run, size):
+        return False
+    if run.peak is None:
+        return run.peak_upper_bytes is None or run.peak_upper_bytes > size.bytes
+    return run.peak.holds(size.bytes)
+
+
+def _survived(run: Run, size: Size) -> bool:
+    """Whether a run completed under a kernel's limit of `size` or less, which decides."""
+    limit_bytes = run.case.memory_limit_bytes
+    return not run.approximate and limit_bytes is not None and limit_bytes <= size.bytes
 
 
 def _measured(runs: Sequence[Run], worker: str) -> Iterable[Run]:
@@ -66,16 +81,23 @@ def _measured(runs: Sequence[Run], worker: str) -> Iterable[Run]:
 def judge_budgets(
     scenario: Scenario, runs: Sequence[Run], conditions: Conditions, baseline: Baseline | None
 ) -> tuple[Finding, ...]:
-    """Return what the scenario's budgets find in its runs."""
-    findings: list[Finding] = []
+    """Return what the scenario's budgets find in its runs, each thing once.
+
+    The budgets of a worker that was not run, because others were asked for, find nothing.
+    """
+    was_run = {run.case.worker for run in runs}
+    findings: dict[Finding, None] = {}
     for budget in scenario.budget:
+        if budget.worker not in was_run:
+            continue
         measured = tuple(_measured(runs, budget.worker))
         if budget.peak is not None:
-            findings.extend(_judge_peaks(budget, budget.peak, measured, runs))
+            findings.update(dict.fromkeys(_judge_peaks(budget, budget.peak, measured, runs)))
         if budget.growth is not None:
-            findings.extend(_judge_growth(budget, budget.growth, measured, conditions, baseline))
+            growth = _judge_growth(budget, budget.growth, measured, conditions, baseline)
+            findings.update(dict.fromkeys(growth))
         if budget.per_input_byte is not None:
-            findings.extend(_judge_slopes(budget, budget.per_input_byte, measured))
+            findings.update(dict.fromkeys(_judge_slopes(budget, budget.per_input_byte, measured)))
     return tuple(findings)
 
 
@@ -83,16 +105,27 @@ def _judge_peaks(
     budget: Budget, size: Size, measured: Sequence[Run], runs: Sequence[Run]
 ) -> Iterable[Finding]:
     for run in measured:
-        if run.peak is None:
-            yield _unknown(budget, run, Subject.PEAK, "not one sample of it could be taken")
-        elif run.peak.peak_bytes > size.bytes:
+        if run.peak_bytes is not None and run.peak_bytes > size.bytes and not _survived(run, size):
             yield _over_peak(budget, run, size)
-        elif run.peak.holds(size.bytes):
+        elif _is_open(run, size):
             yield from _judge_inside(budget, run, size, runs)
-    for run in runs:
-        # A worker that died above its budget is over it, whatever ending was expected.
-        if _died_over(run, budget.worker, size):
-            yield _over_peak(budget, run, size)
+    # A worker that died above its budget is over it, whatever ending was expected.
+    died_over = [run for run in runs if _died_over(run, budget.worker, size)]
+    for run in died_over:
+        yield _over_peak(budget, run, size)
+    if not measured and not died_over:
+        yield _unmeasured(budget, Subject.PEAK)
+
+
+def _unmeasured(budget: Budget, subject: Subject) -> Finding:
+    return Finding(
+        budget=subject,
+        worker=budget.worker,
+        severity=Severity.NO_VERDICT,
+        message=f"{budget.worker}: whether the budget `{subject}` is kept is not known: no run "
+        "completed, so what the worker needs was not seen.",
+        next_step="Raise the limit, or take the budget out.",
+    )
 
 
 def _died_over(run: Run, worker: str, size: Size) -> bool:
@@ -158,7 +191,7 @@ def _judge_confirmation(budget: Budget, run: Run, size: Size, confirming: Run) -
 
 def _interval(run: Run, size: Size) -> str:
     if run.peak is None:
-        return "it has no peak"
+        return "not one sample of it could be taken"
     upper = run.peak.peak_upper_bytes
     top = "an unknown upper end" if upper is None else format_bytes(upper)
     return f"{size.text} lies between {format_bytes(run.peak.peak_bytes)} and {top}"
@@ -201,6 +234,8 @@ def _judge_growth(
             "accept`.",
         )
         return
+    if not measured:
+        yield _unmeasured(budget, Subject.GROWTH)
     for runs in _by_case(measured).values():
         yield from _judge_case_growth(budget, growth, runs, baseline)
 
@@ -227,7 +262,7 @@ def _judge_case_growth(
         return
     peak_bytes = median_peak_bytes(runs)
     floor_bytes = noise_floor_bytes(run.sandbox, entry.peak_bytes)
-    allowed_bytes = entry.peak_bytes + int(entry.peak_bytes * growth.fraction) + floor_bytes
+    allowed_bytes = entry.peak_bytes * (1 + growth.fraction) + floor_bytes
     if peak_bytes <= allowed_bytes:
         return
     grown_bytes = peak_bytes - entry.peak_bytes

@@ -1,6 +1,7 @@
 """How a run ended: what the kernel, the engine and the exit said, and what follows from it."""
 
 import enum
+import itertools
 import re
 import signal
 from typing import Final, assert_never
@@ -70,8 +71,15 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EXIT_REFUSED: Final = 75
-_MEMORY_ERROR: Final = re.compile(r"^(?:[\w.]+\.)?_?\w*MemoryError(?::.*)?$")
+# torch's OutOfMemoryError is about another memory, and no MemoryError.
+_MEMORY_ERROR: Final = re.compile(r"(?:[\w.]+\.)?\w*(?<!OutOf)MemoryError(?::.*)?")
+_TRACEBACK: Final = "Traceback (most recent call last):"
+# What stands above a traceback that ended something less than the worker.
+_NOT_AT_THE_TOP: Final = ("Exception ignored in", "Exception in thread")
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _V8_LIMIT: Final = ("JavaScript heap out of memory", "Reached heap limit")
+# A worker thread of Node.js has a heap of its own, and its end is an ordinary exception.
+_V8_THREAD: Final = "[ERR_WORKER_OUT_OF_MEMORY]"
 
 
 def conclude(facts: ExitFacts) -> Conclusion:
@@ -151,18 +159,22 @@ def _conclude_exit(facts: ExitFacts) -> Conclusion:
 
 def _exhausted_heap(stderr_tail: str) -> bool:
     return any(
-        line.startswith("FATAL ERROR:") and any(words in line for words in _V8_LIMIT)
+        (line.startswith("FATAL ERROR:") and any(words in line for words in _V8_LIMIT))
+        or (line.startswith("Error ") and _V8_THREAD in line)
         for line in stderr_tail.splitlines()
     )
 
 
 def _died_of_memory_error(stderr_tail: str) -> bool:
-    """Whether the last traceback in the text ended in a MemoryError or a class derived from it."""
-    _, found, last = stderr_tail.rpartition("Traceback (most recent call last):")
-    if not found:
-        return False
-    ends = [line for line in last.splitlines() if line and not line[0].isspace()]
-    return bool(ends) and _MEMORY_ERROR.match(ends[0]) is not None
+    """Whether the last traceback of the worker itself ended in a MemoryError or one derived."""
+    lines = [line for line in _COLOUR.sub("", stderr_tail).splitlines() if line.strip()]
+    for index in reversed(range(len(lines))):
+        is_below = index > 0 and lines[index - 1].startswith(_NOT_AT_THE_TOP)
+        if lines[index].startswith(_TRACEBACK) and not is_below:
+            below = itertools.islice(lines, index + 1, None)
+            last = next((line for line in below if not line[0].isspace()), "")
+            return _MEMORY_ERROR.fullmatch(last) is not None
+    return False
 
 
 def _describe_crash(facts: ExitFacts) -> str:

@@ -6,7 +6,14 @@ ask for an object where people write a text.
 
 from typing import Any, Final
 
-from harness.core.units import parse_duration, parse_percent, parse_size
+from harness.core.units import (
+    DURATION_PATTERN,
+    PERCENT_PATTERN,
+    SIZE_PATTERN,
+    parse_duration,
+    parse_percent,
+    parse_size,
+)
 
 UNLIMITED: Final = "unlimited"
 
@@ -104,10 +111,10 @@ _EXAMPLES: Final[dict[type[Any], str]] = {
     Percent: '"2%"',
 }
 _PATTERNS: Final[dict[type[Any], str]] = {
-    Size: r"^\d+(\.\d+)?\s*[A-Za-z]*$",
-    Limit: r"^(unlimited|\d+(\.\d+)?\s*[A-Za-z]*)$",
-    Duration: r"^\d+(\.\d+)?\s*(ms|s|m|min|h)$",
-    Percent: r"^\d+(\.\d+)?\s*%$",
+    Size: f"^{SIZE_PATTERN}$",
+    Limit: f"^({UNLIMITED}|{SIZE_PATTERN})$",
+    Duration: f"^{DURATION_PATTERN}$",
+    Percent: f"^{PERCENT_PATTERN}$",
 }
 
 

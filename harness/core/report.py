@@ -7,6 +7,7 @@ import msgspec
 
 from harness.core.baseline import Baseline
 from harness.core.budget import judge_budgets
+from harness.core.command import placeholders
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
@@ -57,6 +58,7 @@ def judge(
     findings = [
         *judge_endings(scenario, runs),
         *judge_budgets(scenario, runs, conditions, baseline),
+        *judge_commands(scenario, runs),
         *more,
     ]
     order = list(Severity)
@@ -72,6 +74,24 @@ def judge_endings(scenario: Scenario, runs: Sequence[Run]) -> tuple[Finding, ...
         for run in runs
         if run.purpose is Purpose.VERDICT
         for finding in _judge_ending(run, workers[run.case.worker])
+    )
+
+
+def judge_commands(scenario: Scenario, runs: Sequence[Run]) -> tuple[Finding, ...]:
+    """Return a note on each worker that was run, but could not know its snapshot."""
+    was_run = {run.case.worker for run in runs}
+    return tuple(
+        Finding(
+            budget=Subject.SNAPSHOT,
+            worker=worker.name,
+            severity=Severity.NOTE,
+            message=f"{worker.name}: its command has no {{snapshot}}, so the worker was not told "
+            "which file to read.",
+            next_step="Put {snapshot} where the path of the file belongs.",
+        )
+        for worker in scenario.worker
+        if worker.name in was_run
+        and not placeholders(worker.command_line()) & {"snapshot", "snapshots"}
     )
 
 

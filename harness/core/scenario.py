@@ -3,21 +3,17 @@
 import enum
 import re
 import tomllib
-from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from harness.core.command import placeholders
 from harness.core.ending import Ending
 from harness.core.errors import InputError
+from harness.core.problems import problems_of
 from harness.core.quantity import Duration, Limit, Percent, Size, decode_quantity
 
 SCHEMA: Final = 1
 Setting: TypeAlias = str | int | float | bool
-_BUILT_IN: Final = frozenset({"python", "snapshot", "snapshots", "output"})
-_RESERVED: Final = "concurrency"
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class SandboxKind(enum.StrEnum):
@@ -86,13 +82,13 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.callable is None:
             return self.command
         file, _, function = self.callable.rpartition(":")
-        return ("{python}", "-c", _CALL, file, function, "{snapshots}")
+        return ("{python}", "-c", _CALL, file, function, "{snapshot}")
 
 
 _CALL: Final = (
-    "import os, runpy, sys; file, name, *paths = sys.argv[1:]; "
+    "import os, runpy, sys; file, name, path = sys.argv[1:]; "
     "sys.path.insert(0, os.path.dirname(os.path.abspath(file))); "
-    "worker = runpy.run_path(file)[name]; [worker(path) for path in paths]"
+    "runpy.run_path(file)[name](path)"
 )
 
 
@@ -139,8 +135,11 @@ def read_scenario(text: str, *, source: str) -> Scenario:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # A number of thousands of digits is one, too, and no TOMLDecodeError.
         raise InputError(f"{source}: not a TOML file: {error}") from None
+    except RecursionError:
+        raise InputError(f"{source}: not a TOML file that can be read: it nests too deep") from None
     return scenario_of(document, source=source)
 
 
@@ -156,8 +155,8 @@ def scenario_of(document: dict[str, Any], *, source: str) -> Scenario:
     try:
         scenario = msgspec.convert(document, Scenario, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
-        raise InputError(f"{source}: {explain(error)}") from None
-    for problem in _problems(scenario):
+        raise InputError(f"{source}: {explain(error, see=_SEE)}") from None
+    for problem in problems_of(scenario):
         raise InputError(f"{source}: {problem}")
     return scenario
 
@@ -165,132 +164,22 @@ def scenario_of(document: dict[str, Any], *, source: str) -> Scenario:
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
+_CHOICES: Final[dict[str, type[enum.StrEnum]]] = {"ending": Ending, "kind": SandboxKind}
+_SEE: Final = "; `oomproof run --schema` lists the known"
 
 
-def explain(error: msgspec.ValidationError) -> str:
-    """Return msgspec's message as ``key: what is wrong``, the key as a person would write it."""
+def explain(error: msgspec.ValidationError, *, see: str = "") -> str:
+    """Return msgspec's message as ``key: what is wrong``, the key as a person would write it.
+
+    `see` is said of a key that is unknown: where the known ones are listed.
+    """
     match = _AT.match(str(error))
     what, where = (match["what"], match["where"] or "") if match else (str(error), "")
     prefix = f"{where}." if where else ""
     if unknown := _UNKNOWN.match(what):
-        return f"{prefix}{unknown['key']}: unknown key; `oomproof run --schema` lists the known"
+        return f"{prefix}{unknown['key']}: unknown key{see}"
     if missing := _MISSING.match(what):
         return f"{prefix}{missing['key']}: this key is missing"
-    return f"{where or 'document'}: {what}"
-
-
-def _problems(scenario: Scenario) -> Iterable[str]:
-    """Yield what is wrong with a scenario whose every value alone is right."""
-    if not _NAME.fullmatch(scenario.name):
-        yield f'name: "{scenario.name}" names a folder, so use letters, digits, ".", "_" and "-"'
-    if scenario.repeat < 1:
-        yield "repeat: a case is run at least once"
-    yield from _source_problems(scenario.snapshots)
-    yield from _limit_problems(scenario.limits)
-    yield from _sandbox_problems(scenario.sandbox)
-    if not scenario.worker:
-        yield "worker: a scenario needs at least one [[worker]]"
-    names = [worker.name for worker in scenario.worker]
-    for index, worker in enumerate(scenario.worker):
-        where = f"worker[{index}]"
-        if worker.name in names[:index]:
-            yield f'{where}.name: "{worker.name}" names two workers'
-        yield from _worker_problems(worker, where, scenario)
-    for index, budget in enumerate(scenario.budget):
-        yield from _budget_problems(budget, f"budget[{index}]", names)
-
-
-def _source_problems(source: SnapshotSource) -> Iterable[str]:
-    if (source.shape is None) == (not source.files):
-        yield "snapshots: give either `shape` with `sizes`, or `files`"
-    elif source.shape is not None and not source.sizes:
-        yield 'snapshots.sizes: a shape needs sizes, such as sizes = ["5MB"]'
-    elif source.files and source.sizes:
-        yield "snapshots.sizes: files have the size they have; take this key away"
-    for size in source.sizes:
-        if size.bytes == 0:
-            yield "snapshots.sizes: a snapshot of no bytes holds nothing to replay"
-    if len({size.bytes for size in source.sizes}) < len(source.sizes):
-        yield "snapshots.sizes: a size stands there twice"
-
-
-def _sandbox_problems(sandbox: SandboxSettings) -> Iterable[str]:
-    if sandbox.cpus is not None and sandbox.cpus <= 0:
-        yield "sandbox.cpus: a worker needs some part of a processor"
-    for index, mount in enumerate(sandbox.mounts):
-        if not mount.removesuffix(":rw").startswith("/"):
-            yield f'sandbox.mounts[{index}]: "{mount}" is not an absolute path'
-
-
-def _limit_problems(limits: Limits) -> Iterable[str]:
-    if not limits.memory:
-        yield 'limits.memory: give at least one limit, or "unlimited"'
-    for index, limit in enumerate(limits.memory):
-        if limit.bytes == 0:
-            yield f"limits.memory[{index}]: a limit of zero kills every worker before it starts"
-    if limits.timeout.seconds <= 0:
-        yield "limits.timeout: a run needs some time"
-
-
-def _worker_problems(worker: Worker, where: str, scenario: Scenario) -> Iterable[str]:
-    if bool(worker.command) == (worker.callable is not None):
-        yield f"{where}: give either `command` or `callable`"
-        return
-    if worker.callable is not None and not all(worker.callable.rpartition(":")):
-        yield f'{where}.callable: write "file.py:function"'
-    yield from _command_problems(worker, where)
-    yield from _sweep_problems(worker, where)
-    for index, expectation in enumerate(worker.expect):
-        yield from _expectation_problems(expectation, f"{where}.expect[{index}]", scenario)
-
-
-def _command_problems(worker: Worker, where: str) -> Iterable[str]:
-    asked = placeholders(worker.command_line())
-    for name in sorted(asked - _BUILT_IN - worker.sweep.keys()):
-        yield (
-            f"{where}.command: nothing fills {{{name}}}; add it to the worker's sweep, or write "
-            f"{{{{{name}}}}} if the braces are meant"
-        )
-    if "snapshots" in asked and "{snapshots}" not in worker.command_line():
-        yield f"{where}.command: {{snapshots}} must be a word of its own"
-
-
-def _sweep_problems(worker: Worker, where: str) -> Iterable[str]:
-    if _RESERVED in worker.sweep:
-        yield (
-            f"{where}.sweep.{_RESERVED}: this name is reserved for several workers in one sandbox, "
-            "which this version does not run"
-        )
-    asked = placeholders(worker.command_line())
-    for name, values in worker.sweep.items():
-        if name in _BUILT_IN:
-            yield f"{where}.sweep.{name}: this placeholder is filled by oomproof"
-        elif name not in asked:
-            yield f"{where}.sweep.{name}: the command has no {{{name}}}"
-        if not values:
-            yield f"{where}.sweep.{name}: give at least one value"
-
-
-def _expectation_problems(expected: Expectation, where: str, scenario: Scenario) -> Iterable[str]:
-    source = scenario.snapshots
-    labels = [size.text for size in source.sizes]
-    if expected.snapshot is not None and source.sizes and expected.snapshot not in labels:
-        yield f'{where}.snapshot: "{expected.snapshot}" is none of {", ".join(labels)}'
-    limits = [limit.text for limit in scenario.limits.memory]
-    if expected.memory is not None and expected.memory not in limits:
-        yield f'{where}.memory: "{expected.memory}" is none of {", ".join(limits)}'
-
-
-def _budget_problems(budget: Budget, where: str, workers: list[str]) -> Iterable[str]:
-    if budget.worker not in workers:
-        yield f'{where}.worker: no worker is named "{budget.worker}"; there are {_list(workers)}'
-    if budget.peak is None and budget.growth is None and budget.per_input_byte is None:
-        yield f"{where}: allow something: `peak`, `growth` or `per_input_byte`"
-    if budget.peak is not None and budget.peak.bytes == 0:
-        yield f"{where}.peak: no worker fits in no memory"
-    if budget.per_input_byte is not None and budget.per_input_byte < 0:
-        yield f"{where}.per_input_byte: a slope below nothing cannot be held"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+    known = _CHOICES.get(where.rpartition(".")[2]) if what.startswith("Invalid enum") else None
+    choices = f"; known are {', '.join(known)}" if known else ""
+    return f"{where or 'document'}: {what}{choices}"

@@ -4,34 +4,27 @@ import math
 import re
 from typing import Final
 
+# Kubernetes' quantities are case-sensitive ("m" is a thousandth there), so all of them are.
 _FACTORS: Final = {
     "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
+    "B": 1,
+    **dict.fromkeys(("k", "kB", "KB"), 10**3),
+    **dict.fromkeys(("M", "MB"), 10**6),
+    **dict.fromkeys(("G", "GB"), 10**9),
+    **dict.fromkeys(("T", "TB"), 10**12),
+    **dict.fromkeys(("Ki", "KiB"), 2**10),
+    **dict.fromkeys(("Mi", "MiB"), 2**20),
+    **dict.fromkeys(("Gi", "GiB"), 2**30),
+    **dict.fromkeys(("Ti", "TiB"), 2**40),
 }
-# Kubernetes' quantities are case-sensitive: "m" is a thousandth there, so only these are taken.
-_KUBERNETES: Final = {
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-}
-_SPELLINGS: Final = {"B", "kB", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"}
-_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
-_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)\s*")
 _DURATION_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-_PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+# Twenty digits are more than any machine has; without a bound one could be too long for a float.
+_NUMBER: Final = r"[0-9]{1,20}(\.[0-9]{1,20})?"
+# As a person may write them; the JSON Schema of a scenario publishes the same.
+SIZE_PATTERN: Final = f"{_NUMBER} *({'|'.join(_FACTORS)})"
+DURATION_PATTERN: Final = f"{_NUMBER} *({'|'.join(_DURATION_S)})"
+PERCENT_PATTERN: Final = f"{_NUMBER} *%"
+_PARTS: Final = re.compile("([0-9.]+) *(.*)")
 _STEPS: Final = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
@@ -44,21 +37,19 @@ def parse_size(text: str) -> int:
         ValueError: `text` is no size; the message names spellings that are.
 
     """
-    match = _SIZE.fullmatch(text)
-    factor = _factor(match[2]) if match else None
-    if match is None or factor is None:
-        raise ValueError(f'"{text}" is not a size; write for example "512MiB" or "512MB"')
-    whole, _, fraction = match[1].partition(".")
+    number, unit = _split(text, SIZE_PATTERN, 'size; write for example "512MiB" or "512MB"')
+    factor = _FACTORS[unit]
+    whole, _, fraction = number.partition(".")
     # Integer arithmetic: a size is a count of bytes and must not be rounded by a float.
     return int(whole) * factor + (int(fraction) * factor // 10 ** len(fraction) if fraction else 0)
 
 
-def _factor(unit: str) -> int | None:
-    if unit in _KUBERNETES:
-        return _KUBERNETES[unit]
-    if unit == "" or unit in _SPELLINGS:
-        return _FACTORS[unit.lower()]
-    return None
+def _split(text: str, pattern: str, kind: str) -> tuple[str, str]:
+    """Return number and unit of a quantity; raises ValueError where it is no `kind`."""
+    parts = _PARTS.fullmatch(text) if re.fullmatch(pattern, text) else None
+    if parts is None:
+        raise ValueError(f'"{text}" is not a {kind}')
+    return parts[1], parts[2]
 
 
 def parse_duration(text: str) -> float:
@@ -68,10 +59,8 @@ def parse_duration(text: str) -> float:
         ValueError: `text` is no duration.
 
     """
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError(f'"{text}" is not a duration; write for example "120s" or "2m"')
-    return float(match[1]) * _DURATION_S[match[2]]
+    number, unit = _split(text, DURATION_PATTERN, 'duration; write for example "120s" or "2m"')
+    return float(number) * _DURATION_S[unit]
 
 
 def parse_percent(text: str) -> float:
@@ -81,10 +70,8 @@ def parse_percent(text: str) -> float:
         ValueError: `text` is no percentage.
 
     """
-    match = _PERCENT.fullmatch(text)
-    if match is None:
-        raise ValueError(f'"{text}" is not a percentage; write for example "2%"')
-    return float(match[1]) / 100
+    number, _ = _split(text, PERCENT_PATTERN, 'percentage; write for example "2%"')
+    return float(number) / 100
 
 
 def format_bytes(count: int) -> str:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from harness.core.encoding import encode_json
 from harness.core.quantity import Duration, Limit, Percent, Size, describe_quantity
 from harness.core.report import SCHEMA, Report
 from harness.core.scenario import SCHEMA as SCENARIO_SCHEMA
@@ -14,28 +15,7 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 def render_json(report: Report) -> bytes:
     """Return the report as an indented JSON document in UTF-8."""
-    return msgspec.json.format(_encode(report), indent=2) + b"\n"
-
-
-def _encode(report: Report) -> bytes:
-    try:
-        return msgspec.json.encode(report)
-    except UnicodeEncodeError:
-        # A file name that is no UTF-8 holds surrogates. Spelled out, it costs no report.
-        return msgspec.json.encode(_spell(msgspec.to_builtins(report)))
-
-
-def _spell(value: Any) -> Any:
-    """Return the same value with surrogates spelled out, as a backslash and their number."""
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case dict():
-            return {_spell(key): _spell(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_spell(inner) for inner in value]
-        case _:
-            return value
+    return msgspec.json.format(encode_json(report), indent=2) + b"\n"
 
 
 def report_schema() -> dict[str, Any]:

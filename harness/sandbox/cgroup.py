@@ -54,32 +54,33 @@ class CgroupSandbox:
     def _run_at(
         self, place: Place, name: str, order: Order, stop: Callable[[], bool]
     ) -> Observation:
+        spec = LaunchSpec(
+            command=order.command, environment=order.environment, folder=order.working_folder
+        )
         with RunGroups(place, name) as groups:
             limits = groups.limit(order.memory_limit_bytes, order.cpus)
-            with Launched(_launch(order)) as worker:
+            with Launched(spec) as worker:
                 return _observe(order, worker, groups, limits, stop)
 
     def _run_in_scope(self, name: str, order: Order, stop: Callable[[], bool]) -> Observation:
-        spec = _launch(order, prefix=scope.command(name), keep=True)
+        spec = LaunchSpec(
+            command=order.command,
+            environment={**order.environment, **scope.bus_variables()},
+            folder=order.working_folder,
+            prefix=scope.command(name),
+            keep=True,
+        )
         with Launched(spec) as worker:
             place = scope.settle(name, worker, cpus=order.cpus is not None)
             with RunGroups(place, name) as groups:
                 limits = groups.limit(order.memory_limit_bytes, order.cpus)
-                return _observe(order, worker, groups, limits, stop)
+                seen = _observe(order, worker, groups, limits, stop)
+        scope.wait_until_gone(place)
+        return seen
 
     def sweep(self) -> tuple[str, ...]:
         """Remove the groups that killed harnesses left."""
         return sweep_groups(hierarchy_tops())
-
-
-def _launch(order: Order, *, prefix: tuple[str, ...] = (), keep: bool = False) -> LaunchSpec:
-    return LaunchSpec(
-        command=order.command,
-        environment=order.environment,
-        folder=order.working_folder,
-        prefix=prefix,
-        keep=keep,
-    )
 
 
 def _observe(

@@ -40,7 +40,9 @@ class InitWords(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_init_words(stdout_tail: str) -> InitWords:
     """Return what the init said at the end of the standard output."""
-    match = _WORDS.search(stdout_tail)
+    # Only so much of the end is looked at: a worker can print what takes hours to search through.
+    begin = max(0, len(stdout_tail) - LENGTH_BYTES)
+    match = _WORDS.search(stdout_tail, begin)
     if match is None:
         return InitWords(text=stdout_tail)
     return InitWords(

@@ -67,10 +67,11 @@ def parts_v1(memory_stat: str, kernel_usage: str) -> MemoryParts:
 def parts_v2(memory_stat: str) -> MemoryParts:
     """Return the parts from v2's ``memory.stat``, whose lines include the groups below.
 
-    Kernels before 5.18 have no ``kernel`` line; its parts are added up there.
+    Kernels before 5.18 have no ``kernel`` line; its parts are added up there. The buffers of
+    sockets are the kernel's too, but in no kernel are they part of that line.
     """
     stat = flat_keyed(memory_stat)
-    kernel = stat.get("kernel", _kernel_parts(stat))
+    kernel = stat.get("kernel", _kernel_parts(stat)) + stat.get("sock", 0)
     anon, shmem = stat.get("anon", 0), stat.get("shmem", 0)
     return MemoryParts(
         anon_bytes=anon,
@@ -82,7 +83,7 @@ def parts_v2(memory_stat: str) -> MemoryParts:
 
 
 def _kernel_parts(stat: Mapping[str, int]) -> int:
-    names = ("kernel_stack", "pagetables", "sec_pagetables", "percpu", "sock", "vmalloc", "slab")
+    names = ("kernel_stack", "pagetables", "sec_pagetables", "percpu", "vmalloc", "slab")
     return sum(stat.get(name, 0) for name in names)
 
 

@@ -28,7 +28,7 @@ mode=$1; shift
 files=
 while read -r file && [ -n "$file" ]; do files="$files$file
 "; done
-[ "$mode" = keep ] && { cat <&3 >/dev/null 2>&1 & }
+[ "$mode" = keep ] && { (trap '' TERM; exec cat <&3 >/dev/null 2>&1) & }
 ulimit -c 0
 set -f
 IFS='
@@ -44,7 +44,8 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What to start: the command, its variables, its folder, and a prefix that wraps it.
 
     With `keep`, a process stays behind in the group that the prefix made, until the launched is
-    closed: systemd removes a scope once it is empty, and its counters with it.
+    closed: systemd removes a scope once it is empty, and its counters with it. It does not heed the
+    SIGTERM that asks the worker to end.
     """
 
     command: tuple[str, ...]

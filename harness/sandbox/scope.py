@@ -18,6 +18,7 @@ from harness.sandbox.places import Place, group_in, hierarchies
 _SETTLE_S: Final = 20.0
 _PROBE_S: Final = 20.0
 _KEEP: Final = "keep"
+_BUS: Final = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
 
 
 def command(name: str) -> tuple[str, ...]:
@@ -28,6 +29,11 @@ def command(name: str) -> tuple[str, ...]:
     user = () if os.geteuid() == 0 else ("--user",)
     return ("systemd-run", *user, "--scope", "--quiet", "--collect", "-p", "Delegate=yes",
             f"--unit={name}", "--")  # fmt: skip
+
+
+def bus_variables() -> dict[str, str]:
+    """Return the variables by which systemd-run finds the user's manager, those that are set."""
+    return {name: os.environ[name] for name in _BUS if name in os.environ}
 
 
 def availability(direct: str) -> Availability:
@@ -87,6 +93,13 @@ def settle(name: str, worker: Launched, *, cpus: bool) -> Place:
             "set Delegate=memory pids cpu for user@.service (systemctl edit user@.service)"
         ) from error
     return Place(version=2, memory=own, mount=own)
+
+
+def wait_until_gone(place: Place) -> None:
+    """Wait until systemd has removed a scope whose last process has just ended, for a while."""
+    end_s = time.monotonic() + _SETTLE_S
+    while place.memory.exists() and time.monotonic() < end_s:
+        time.sleep(0.005)
 
 
 def _wait_for_scope(name: str, worker: Launched) -> Path:

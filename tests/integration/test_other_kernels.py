@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,16 +28,17 @@ pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture
-def share(tmp_path: Path) -> Path:
+def share() -> Iterator[Path]:
     """Return a folder that the machine writes its results to."""
     if shutil.which("qemu-system-x86_64") is None:
         pytest.skip("qemu-system-x86_64 is not installed; apt install qemu-system-x86")
     if os.geteuid() != 0:
         pytest.skip("the machine shows all files of this one, which takes root")
-    folder = tmp_path / "share"
-    folder.mkdir()
+    # Not below pytest's own folder, which is closed to the machine's ordinary user.
+    folder = Path(tempfile.mkdtemp(prefix="oomproof-share-"))
     folder.chmod(0o1777)
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 def run_in_machine(share: Path, script: str, *, systemd: bool = False) -> None:

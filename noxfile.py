@@ -1,0 +1,88 @@
+"""The project's checks, as sessions that people and CI call alike.
+
+They share the `.venv` that bootstrap.py makes, and install what is missing there. Begin with
+`python3 bootstrap.py install test`, then `.venv/bin/nox --list`; any other nox does as well.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "tests"]
+
+ROOT: Final = Path(__file__).parent
+BIN: Final = ROOT / ".venv" / "bin"
+LOCK: Final = ROOT / "requirements" / "versions.lock"
+LOCK_HEADER: Final = "# Tried with Python 3.11 3.12 3.13 3.14 ; `nox -s lock` writes this file."
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install dependency groups into `.venv`, those that are not there yet."""
+    session.run(sys.executable, "bootstrap.py", "install", *groups, external=True)
+
+
+def run(session: nox.Session, tool: str, *words: str) -> None:
+    """Run a tool of `.venv`, as a module so that the folder may have been moved."""
+    session.run(str(BIN / "python"), "-m", tool, *words, external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types, the layers of imports and the hooks' configuration."""
+    install(session, "lint", "test")
+    run(session, "ruff", "check")
+    run(session, "ruff", "format", "--check")
+    run(session, "mypy")
+    session.run(str(BIN / "lint-imports"), external=True)
+    run(session, "pre_commit", "validate-config")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the unit and integration tests; OOMPROOF_NO_SKIPS=1 makes every skip a failure."""
+    install(session, "test")
+    run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Run the unit tests: no sleep, no container."""
+    install(session, "test")
+    run(session, "pytest", "tests/unit", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Run the integration tests, in the sandboxes that work here."""
+    install(session, "test")
+    run(session, "pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def vm(session: nox.Session) -> None:
+    """Test the emulated machine that has a cgroup v2 kernel; it needs QEMU (tests/vm/README.md)."""
+    install(session, "test")
+    run(session, "pytest", "tests/vm", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure how fast oomproof is; the figures stand in docs/benchmarks.md."""
+    install(session, "test")
+    run(session, "pytest", "tests/benchmarks", "--benchmark-columns=min,median,max,rounds",
+        *session.posargs)  # fmt: skip
+
+
+@nox.session(venv_backend="venv", reuse_venv=False)
+def lock(session: nox.Session) -> None:
+    """Write requirements/versions.lock anew: the newest versions that fit together."""
+    project = nox.project.load_toml(ROOT / "pyproject.toml")
+    groups = nox.project.dependency_groups(project, "test", "lint")
+    session.install("--upgrade", "pip")
+    session.install("--editable", ".", *groups)
+    versions = session.run("pip", "freeze", "--exclude-editable", silent=True)
+    LOCK.write_text(f"{LOCK_HEADER}\n{versions}", "utf-8")

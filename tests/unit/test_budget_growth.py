@@ -1,0 +1,139 @@
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from harness.core.baseline import Baseline, baseline_of
+from harness.core.budget import NOISE_FLOOR_BYTES, judge_budgets, noise_floor_bytes
+from harness.core.case import Case, Snapshot
+from harness.core.conditions import Conditions
+from harness.core.ending import Ending
+from harness.core.finding import Finding, Severity, Subject
+from harness.core.run import Run
+from harness.core.scenario import Scenario
+
+Runs = Callable[..., Run]
+CONDITIONS = Conditions(sandbox="docker", python="3.13.1")
+
+
+@pytest.fixture
+def scenario(make_scenario: Callable[..., Scenario]) -> Scenario:
+    return make_scenario(budget=[{"worker": "streaming", "growth": "2%"}])
+
+
+@pytest.fixture
+def baseline(make_run: Runs) -> Baseline:
+    return baseline_of("demo", CONDITIONS, [make_run(peak_mib=1000, upper_mib=1000)])
+
+
+def judge(scenario: Scenario, baseline: Baseline | None, *runs: Run) -> tuple[Finding, ...]:
+    return judge_budgets(scenario, runs, CONDITIONS, baseline)
+
+
+@pytest.mark.parametrize(
+    ("peak_mib", "is_over"),
+    # 2 % of 1,000 MiB, and half a percent of noise in this sandbox.
+    [(500, False), (1000, False), (1020, False), (1024.9, False), (1025.1, True), (2000, True)],
+)
+def test_growth_is_allowed_beyond_the_noise(
+    peak_mib: float, is_over: bool, scenario: Scenario, baseline: Baseline, make_run: Runs
+) -> None:
+    findings = judge(scenario, baseline, make_run(peak_mib=peak_mib, upper_mib=peak_mib))
+    assert [finding.severity for finding in findings] == [Severity.FAILURE] * is_over
+
+
+def test_growth_is_told_in_numbers(scenario: Scenario, baseline: Baseline, make_run: Runs) -> None:
+    (finding,) = judge(scenario, baseline, make_run(3, peak_mib=1100, upper_mib=1100))
+    assert (finding.budget, finding.run) == (Subject.GROWTH, 3)
+    assert "from 1,000 MiB to 1.1 GiB, by 100 MiB (10.0%)" in finding.message
+    assert "allows 2%" in finding.message
+
+
+def test_the_median_of_the_repeats_is_compared(
+    scenario: Scenario, baseline: Baseline, make_run: Runs
+) -> None:
+    repeats = [make_run(n, peak_mib=mib) for n, mib in enumerate((1000, 5000, 1001), start=1)]
+    assert judge(scenario, baseline, *repeats) == ()
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "peak_bytes", "floor_bytes"),
+    [
+        ("docker", 0, NOISE_FLOOR_BYTES),
+        ("docker", 10**9, 5_000_000),
+        ("cgroup", 10**9, 1_000_000),
+        ("process", 10**9, 30_000_000),
+        ("a sandbox to come", 10**9, 30_000_000),
+    ],
+)
+def test_the_floor_of_noise(sandbox: str, peak_bytes: int, floor_bytes: int) -> None:
+    assert noise_floor_bytes(sandbox, peak_bytes) == floor_bytes
+
+
+def test_a_missing_baseline_is_a_note(scenario: Scenario, make_run: Runs) -> None:
+    (finding,) = judge(scenario, None, make_run())
+    assert (finding.severity, finding.budget) == (Severity.NOTE, Subject.BASELINE)
+    assert "no baseline yet" in finding.message
+    assert "baseline accept" in finding.next_step
+
+
+def test_a_baseline_that_is_not_comparable_says_why(
+    scenario: Scenario, baseline: Baseline, make_run: Runs
+) -> None:
+    other = msgspec.structs.replace(
+        baseline, conditions=Conditions(sandbox="process", python="3.12.0")
+    )
+    (finding,) = judge(scenario, other, make_run(peak_mib=5000))
+    assert finding.severity is Severity.NOTE
+    assert "the sandbox was process and is docker" in finding.message
+    assert "the Python was 3.12.0 and is 3.13.1" in finding.message
+
+
+def test_a_case_that_the_baseline_lacks_is_a_note(
+    scenario: Scenario, baseline: Baseline, make_run: Runs, make_case: Callable[..., Case]
+) -> None:
+    (finding,) = judge(scenario, baseline, make_run(case=make_case(megabytes=50)))
+    assert finding.severity is Severity.NOTE
+    assert "does not hold this case" in finding.message
+
+
+def test_another_snapshot_of_the_same_name_is_not_compared(
+    scenario: Scenario,
+    baseline: Baseline,
+    make_run: Runs,
+    make_case: Callable[..., Case],
+    make_snapshot: Callable[..., Snapshot],
+) -> None:
+    case = make_case(snapshot=make_snapshot(5, sha256="f" * 64))
+    (finding,) = judge(scenario, baseline, make_run(case=case, peak_mib=5000))
+    assert finding.severity is Severity.NOTE
+    assert "another snapshot of this name" in finding.message
+
+
+def test_a_run_that_did_not_complete_has_not_grown(
+    scenario: Scenario, baseline: Baseline, make_run: Runs
+) -> None:
+    died = make_run(1, peak_mib=5000, ending=Ending.OOM_KILLED)
+    (finding,) = judge(scenario, baseline, died)
+    assert finding.severity is Severity.NO_VERDICT
+    assert judge(scenario, baseline, died, make_run(2, peak_mib=1000)) == ()
+
+
+def test_any_growth_can_be_allowed(
+    make_scenario: Callable[..., Scenario], baseline: Baseline, make_run: Runs
+) -> None:
+    percent = "9" * 20 + "%"
+    scenario = make_scenario(budget=[{"worker": "streaming", "growth": percent}])
+    assert judge(scenario, baseline, make_run(peak_mib=10**6)) == ()
+    none = make_scenario(budget=[{"worker": "streaming", "growth": "0%"}])
+    assert judge(none, baseline, make_run(peak_mib=1000)) == ()
+
+
+def test_a_baseline_of_nothing_allows_the_noise(
+    scenario: Scenario, baseline: Baseline, make_run: Runs
+) -> None:
+    entry = msgspec.structs.replace(baseline.entries[0], peak_bytes=0)
+    empty = msgspec.structs.replace(baseline, entries=(entry,))
+    assert judge(scenario, empty, make_run(peak_mib=0.4, upper_mib=0.4)) == ()
+    (finding,) = judge(scenario, empty, make_run(peak_mib=1, upper_mib=1))
+    assert finding.severity is Severity.FAILURE

@@ -1,0 +1,95 @@
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from harness.core.budget import judge_budgets
+from harness.core.case import Case
+from harness.core.conditions import Conditions
+from harness.core.ending import Ending
+from harness.core.finding import Finding, Severity, Subject
+from harness.core.run import Run
+from harness.core.scenario import Scenario
+
+Runs = Callable[..., Run]
+Cases = Callable[..., Case]
+MIB = 2**20
+
+
+@pytest.fixture
+def scenario(make_scenario: Callable[..., Scenario]) -> Scenario:
+    return make_scenario(budget=[{"worker": "streaming", "per_input_byte": 0.5}])
+
+
+def judge(scenario: Scenario, runs: Sequence[Run]) -> tuple[Finding, ...]:
+    return judge_budgets(scenario, runs, Conditions(sandbox="docker"), None)
+
+
+@pytest.fixture
+def on_a_line(make_run: Runs, make_case: Cases) -> Callable[..., list[Run]]:
+    """Return runs of two sizes whose peaks grow by `slope` bytes for each byte."""
+
+    def make(slope: float, **settings: int) -> list[Run]:
+        return [
+            make_run(
+                number,
+                case=make_case(megabytes=megabytes, settings=settings),
+                peak_mib=(20_000_000 + slope * megabytes * 10**6) / MIB,
+            )
+            for number, megabytes in enumerate((5, 50), start=1)
+        ]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("slope", "is_over"), [(0, False), (-1, False), (0.49, False), (0.51, True)]
+)
+def test_the_slope_of_two_sizes_is_held_against_the_budget(
+    slope: float, is_over: bool, scenario: Scenario, on_a_line: Callable[..., list[Run]]
+) -> None:
+    findings = judge(scenario, on_a_line(slope))
+    assert [finding.severity for finding in findings] == [Severity.FAILURE] * is_over
+
+
+def test_the_slope_is_told(scenario: Scenario, on_a_line: Callable[..., list[Run]]) -> None:
+    (finding,) = judge(scenario, on_a_line(9.25))
+    assert finding.budget is Subject.PER_INPUT_BYTE
+    assert "costs 9.25 bytes" in finding.message
+    assert "allows 0.5" in finding.message
+
+
+def test_one_size_has_no_slope(scenario: Scenario, make_run: Runs) -> None:
+    (finding,) = judge(scenario, [make_run(1), make_run(2, repeat=2)])
+    assert finding.severity is Severity.NO_VERDICT
+    assert "needs runs of two sizes" in finding.message
+
+
+def test_only_runs_that_completed_make_a_slope(
+    scenario: Scenario, make_run: Runs, make_case: Cases
+) -> None:
+    small = make_run(1, case=make_case(megabytes=5), peak_mib=10)
+    large = make_case(megabytes=50)
+    died = make_run(2, case=large, peak_mib=10, ending=Ending.OOM_KILLED)
+    unseen = make_run(2, case=large, peak_mib=None)
+    for other in (died, unseen):
+        (finding,) = judge(scenario, [small, other])
+        assert finding.severity is Severity.NO_VERDICT
+    (finding,) = judge(scenario, [died])
+    assert finding.severity is Severity.NO_VERDICT
+
+
+def test_each_variant_has_its_own_slope(
+    scenario: Scenario, on_a_line: Callable[..., list[Run]]
+) -> None:
+    runs = on_a_line(0.1, batch=1) + on_a_line(3, batch=1000)
+    (finding,) = judge(scenario, runs)
+    assert finding.case == "streaming[batch=1000] · 512MiB"
+
+
+def test_each_limit_has_its_own_slope(scenario: Scenario, make_run: Runs, make_case: Cases) -> None:
+    runs = [
+        make_run(1, case=make_case(megabytes=5, limit_mib=512), peak_mib=10),
+        make_run(2, case=make_case(megabytes=50, limit_mib=1024), peak_mib=100),
+    ]
+    findings = judge(scenario, runs)
+    assert [finding.severity for finding in findings] == [Severity.NO_VERDICT] * 2
