@@ -63,6 +63,14 @@ _TIMEOUT_S: Final = 60
 class SetupError(Exception):
     """The set-up cannot go on; the message says why and what to do."""
 
+    exit_code = FAILED
+
+
+class UsageError(SetupError):
+    """The command line asks for something that is not there."""
+
+    exit_code = USAGE
+
 
 def main(words: Sequence[str]) -> int:
     """Do what the command line asks for, and return the exit code."""
@@ -77,9 +85,10 @@ def main(words: Sequence[str]) -> int:
         return COMMANDS[command](arguments)
     except SetupError as error:
         print(f"bootstrap.py: {error}", file=sys.stderr)
+        return error.exit_code
     except KeyboardInterrupt:
         print("bootstrap.py: stopped; the same command begins anew.", file=sys.stderr)
-    return FAILED
+        return FAILED
 
 
 def run(arguments: list[str]) -> int:
@@ -123,25 +132,25 @@ def prepare(groups: Iterable[str]) -> None:
     known = project["dependency-groups"]
     for group in groups:
         if group not in known:
-            raise SetupError(f'pyproject.toml has no group "{group}"; it has {", ".join(known)}')
+            raise UsageError(f'pyproject.toml has no group "{group}"; it has {", ".join(known)}')
     try:
-        with alone():
+        with alone() as lock:
             make_environment()
-            install(project, groups)
+            install(project, groups, lock)
     except OSError as error:
         raise SetupError(f"{error.filename or VENV}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Wait until no other bootstrap.py is at work here."""
+def alone() -> Iterator[int]:
+    """Wait until no other bootstrap.py is at work here, and give the descriptor of the lock."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("waiting for another bootstrap.py that is at work here")
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.fileno()
 
 
 def say(text: str) -> None:
@@ -189,8 +198,11 @@ def write_state(**state: Any) -> None:
     STATE.write_text(json.dumps(state), "utf-8")
 
 
-def install(project: dict[str, Any], groups: Iterable[str]) -> None:
-    """Install the project, its dependencies and `groups`, unless these are there already."""
+def install(project: dict[str, Any], groups: Iterable[str], lock: int) -> None:
+    """Install the project, its dependencies and `groups`, unless these are there already.
+
+    pip holds the lock too: it goes on for a while when this process is killed.
+    """
     parts = {name: project.get(name) for name in ("project", "build-system", "dependency-groups")}
     text = json.dumps([parts, LOCK.read_text("utf-8"), str(ROOT)], sort_keys=True)
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
@@ -205,7 +217,7 @@ def install(project: dict[str, Any], groups: Iterable[str]) -> None:
                "--no-compile", *constraints(), "--editable", str(ROOT), *requirements]  # fmt: skip
     what = f" and the groups {', '.join(wanted)}" if wanted else ""
     say(f"installing oomproof{what}; this takes about half a minute")
-    done = subprocess.run(command, check=False)
+    done = subprocess.run(command, check=False, pass_fds=(lock,))
     if done.returncode:
         raise SetupError("the installation failed: pip says why above; then try again")
     compile_all()

@@ -4,6 +4,9 @@ They share the `.venv` that bootstrap.py makes, and install what is missing ther
 `python3 bootstrap.py install test`, then `.venv/bin/nox --list`; any other nox does as well.
 """
 
+import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -18,6 +21,8 @@ ROOT: Final = Path(__file__).parent
 BIN: Final = ROOT / ".venv" / "bin"
 LOCK: Final = ROOT / "requirements" / "versions.lock"
 LOCK_HEADER: Final = "# Tried with Python 3.11 3.12 3.13 3.14 ; `nox -s lock` writes this file."
+
+WORKER: Final = "import json, sys; json.load(open(sys.argv[1]))\n"
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -75,6 +80,23 @@ def benchmarks(session: nox.Session) -> None:
     install(session, "test")
     run(session, "pytest", "tests/benchmarks", "--benchmark-columns=min,median,max,rounds",
         *session.posargs)  # fmt: skip
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run each command of oomproof in the documentation, as a reader would who has an export."""
+    install(session)
+    folder = Path(session.create_tmp())
+    shutil.rmtree(folder)
+    shutil.copytree(ROOT / "scenarios", folder / "scenarios")
+    (folder / "worker.py").write_text(WORKER, "utf-8")
+    session.chdir(folder)
+    environment = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    commands = ["oomproof generate hero_snapshot --size 5MB -o export.json"]
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        commands += re.findall(r"^\$ (oomproof .+)$", page.read_text("utf-8"), re.MULTILINE)
+    for command in commands:
+        session.run("sh", "-c", command, env=environment, external=True)
 
 
 @nox.session(venv_backend="venv", reuse_venv=False)

@@ -102,7 +102,7 @@ def check_writable(path: Path, *, option: str) -> None:
         raise InputError(f"{option}: {path} cannot be made, because {above} is no folder")
     # A plain file is not written to but replaced, which its folder must allow.
     place = above.parent if is_taken and above.is_file() and not above.is_symlink() else above
-    if not os.access(place, os.W_OK):
+    if not os.access(place, os.W_OK, effective_ids=True):
         raise InputError(
             f"{option}: {path} cannot be written, because {place} is not writable for this user"
         )

@@ -52,7 +52,12 @@ def host_folders(
         working_folder,
         *_arguments(command, working_folder),
     ]
-    return outermost(path for path in wanted if path.exists() and path not in _NEVER)
+    plain = [Path(os.path.normpath(path)) for path in wanted if _exists(path)]
+    return outermost(path for path in plain if path not in _NEVER)
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110  (unlike Path's, it raises for no name)
 
 
 def outermost(paths: Iterable[Path]) -> tuple[Path, ...]:

@@ -177,10 +177,9 @@ ROWS = (
             for _ in range(20):
                 if os.fork() == 0:
                     data = bytearray(25 << 20)
-                    time.sleep(3)
+                    time.sleep(120)
                     os._exit(0)
-            for _ in range(20):
-                os.wait()
+            os.wait()  # the first that dies; none ends by itself
         """,
     ),
     Row(
@@ -189,11 +188,19 @@ ROWS = (
         limit_mib=512,
         python="""
             import os, time
+            ready, told = os.pipe()
+            held, release = os.pipe()
             for _ in range(20):
                 if os.fork() == 0:
+                    os.close(release)
                     data = bytearray(10 << 20)
-                    time.sleep(2)
+                    os.write(told, b".")
+                    os.read(held, 1)
                     os._exit(0)
+            for _ in range(20):
+                os.read(ready, 1)
+            time.sleep(0.5)  # all hold their memory now
+            os.close(release)
             for _ in range(20):
                 os.wait()
         """,
