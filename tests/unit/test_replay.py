@@ -1,0 +1,382 @@
+"""The loop, with the sandbox that says what it is told to."""
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.core.baseline import Baseline
+from harness.core.case import Snapshot, cases_of
+from harness.core.conditions import Conditions
+from harness.core.ending import Ending
+from harness.core.errors import NoVerdictError, OomproofError, SandboxError
+from harness.core.finding import Severity, Subject
+from harness.core.report import Report
+from harness.core.run import Observation, Purpose, Run
+from harness.core.scenario import SandboxKind, Scenario
+from harness.core.verdict import Verdict
+from harness.orders import OrderMaker
+from harness.replay import Plan, PlannedRun, Replay
+from harness.sandbox.contract import Order
+from harness.sandbox.fake import FakeSandbox, observation
+from harness.store import REPORT, Store, load_report, new_store
+
+MIB = 2**20
+Script = Iterable[Observation | OomproofError] | Callable[[Order], Observation]
+
+
+class Listener:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[int, int]] = []
+        self.ended: list[Run] = []
+
+    def run_started(self, planned: PlannedRun, total: int) -> None:
+        self.started.append((planned.number, total))
+
+    def run_ended(self, run: Run) -> None:
+        self.ended.append(run)
+
+
+class Stage:
+    """A store, two snapshots, and what came of a replay."""
+
+    def __init__(self, folder: Path, snapshots: tuple[Snapshot, ...]) -> None:
+        self.store = new_store(folder, "demo")
+        self.folder = folder
+        self.snapshots = snapshots
+        self.listener = Listener()
+        self.sandbox = FakeSandbox(())
+
+    def replay(
+        self,
+        scenario: Scenario,
+        script: Script,
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        jobs: int = 1,
+        memory_bytes: int = 2**40,
+        baseline: Baseline | None = None,
+    ) -> Report:
+        self.sandbox = FakeSandbox(script)
+        plan = Plan(
+            scenario=scenario,
+            cases=cases_of(scenario, self.snapshots),
+            conditions=Conditions(sandbox="process"),
+            baseline=baseline,
+            memory_bytes=memory_bytes,
+            jobs=jobs,
+        )
+        orders = OrderMaker(scenario, folder=self.folder, kind=SandboxKind.PROCESS)
+        replay = Replay(
+            plan, sandbox=self.sandbox, orders=orders, store=self.store, progress=self.listener
+        )
+        return replay.report(stop)
+
+    def saved(self, number: int) -> Run:
+        data = (self.store.folder / "runs" / f"{number:03d}" / "run.json").read_bytes()
+        return msgspec.json.decode(data, type=Run)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, make_snapshot: Callable[..., Snapshot]) -> Stage:
+    snapshots = []
+    for megabytes in (5, 50):
+        path = tmp_path / f"{megabytes}.json"
+        path.write_text('{"heroes": []}')
+        snapshots.append(make_snapshot(megabytes, path=str(path), bytes=path.stat().st_size))
+    return Stage(tmp_path / "out", tuple(snapshots))
+
+
+@pytest.fixture
+def scenario(make_scenario: Callable[..., Scenario]) -> Scenario:
+    return make_scenario()
+
+
+def killed() -> Observation:
+    return observation(exit_code=137, signal=9, oom_kills=1)
+
+
+def test_every_case_is_run_in_order_and_saved(stage: Stage, scenario: Scenario) -> None:
+    report = stage.replay(scenario, [observation(peak_bytes=7 * MIB), observation()])
+    assert [run.case.snapshot_label for run in report.runs] == ["5MB", "50MB"]
+    assert [run.number for run in report.runs] == [1, 2]
+    assert report.runs[0].peak_bytes == 7 * MIB
+    assert (report.verdict, report.finished, report.planned_runs) == (Verdict.PASS, True, 2)
+    assert stage.listener.started == [(1, 2), (2, 2)]
+    assert tuple(stage.listener.ended) == report.runs
+    assert load_report(stage.store.folder)[0] == report
+    for run in report.runs:
+        assert stage.saved(run.number) == run
+    assert len(stage.store.timelines(report)[1]) == 3
+
+
+def test_repeats_come_after_all_cases(stage: Stage, make_scenario: Callable[..., Scenario]) -> None:
+    report = stage.replay(make_scenario(repeat=2), [observation()] * 4)
+    seen = [(run.number, run.repeat, run.case.snapshot_label) for run in report.runs]
+    assert seen == [(1, 1, "5MB"), (2, 1, "50MB"), (3, 2, "5MB"), (4, 2, "50MB")]
+
+
+def test_each_run_is_saved_before_the_next_begins(stage: Stage, scenario: Scenario) -> None:
+    there: list[list[str]] = []
+
+    def look(order: Order) -> Observation:
+        there.append(sorted(path.name for path in stage.store.folder.glob("runs/*/run.json")))
+        assert order.output_folder.is_dir()
+        assert load_report(stage.store.folder)[0].finished is False
+        return observation()
+
+    stage.replay(scenario, look)
+    assert there == [[], ["run.json"]]
+    assert not list(stage.store.folder.glob("runs/*/output"))
+
+
+def test_a_sandbox_that_fails_is_no_verdict_and_the_rest_goes_on(
+    stage: Stage, scenario: Scenario
+) -> None:
+    report = stage.replay(scenario, [SandboxError("the limit was discarded"), observation()])
+    assert [run.ending for run in report.runs] == [None, Ending.COMPLETED]
+    assert report.verdict is Verdict.NONE
+    assert report.findings[0].severity is Severity.NO_VERDICT
+    assert "the limit was discarded" in report.findings[0].message
+    assert stage.saved(1) == report.runs[0]
+    assert not list(stage.store.folder.glob("runs/*/output"))
+
+
+def test_what_the_system_refuses_is_no_verdict_either(stage: Stage, scenario: Scenario) -> None:
+    def fail(order: Order) -> Observation:
+        if order.snapshots[0].label == "5MB":
+            raise OSError(24, "Too many open files")
+        return observation()
+
+    report = stage.replay(scenario, fail)
+    assert [run.ending for run in report.runs] == [None, Ending.COMPLETED]
+    assert "Too many open files" in report.runs[0].reason
+
+
+def test_a_failure_is_certain_whatever_else_is_unknown(stage: Stage, scenario: Scenario) -> None:
+    report = stage.replay(scenario, [SandboxError("gone"), killed()])
+    assert report.verdict is Verdict.FAIL
+
+
+def test_a_snapshot_that_changed_meanwhile_is_no_verdict(stage: Stage, scenario: Scenario) -> None:
+    def change(_: Order) -> Observation:
+        Path(stage.snapshots[1].path).write_text("[]")
+        return observation()
+
+    report = stage.replay(scenario, change)
+    assert [run.ending for run in report.runs] == [Ending.COMPLETED, None]
+    assert "has changed since the start" in report.runs[1].reason
+
+
+def test_stopping_reports_what_has_finished(stage: Stage, scenario: Scenario) -> None:
+    asked = threading.Event()
+
+    def answer(_: Order) -> Observation:
+        asked.set()
+        return observation()
+
+    report = stage.replay(scenario, answer, stop=asked.is_set)
+    assert [run.number for run in report.runs] == [1]
+    assert (report.finished, report.verdict) == (False, Verdict.NONE)
+    (finding,) = report.findings
+    assert (finding.budget, finding.severity) == (Subject.HARNESS, Severity.NO_VERDICT)
+    assert "after 1 of 2 runs" in finding.message
+    assert load_report(stage.store.folder)[0] == report
+    assert stage.listener.started == [(1, 2)]
+
+
+def test_a_run_that_was_stopped_in_its_middle_is_not_reported(
+    stage: Stage, scenario: Scenario
+) -> None:
+    calls = iter([False, True, True, True, True])
+    report = stage.replay(scenario, [observation()] * 2, stop=lambda: next(calls, True))
+    assert len(stage.sandbox.orders) == 1
+    assert report.runs == ()
+    assert "after 0 of 2 runs" in report.findings[0].message
+    assert not list(stage.store.folder.glob("runs/*/output"))
+
+
+def test_stopping_after_the_last_run_stops_nothing(stage: Stage, scenario: Scenario) -> None:
+    asked = threading.Event()
+
+    def answer(order: Order) -> Observation:
+        if order.snapshots[0].label == "50MB":
+            asked.set()
+        return observation()
+
+    report = stage.replay(scenario, answer, stop=asked.is_set)
+    assert (report.finished, report.verdict) == (True, Verdict.PASS)
+
+
+@pytest.fixture
+def budgeted(make_scenario: Callable[..., Scenario]) -> Scenario:
+    return make_scenario(budget=[{"worker": "streaming", "peak": "64MiB"}])
+
+
+def test_a_budget_inside_an_interval_is_tried(stage: Stage, budgeted: Scenario) -> None:
+    inside = observation(peak_bytes=60 * MIB, upper_bytes=70 * MIB)
+    report = stage.replay(budgeted, [observation(), inside, observation()])
+    assert stage.sandbox.orders[2].memory_limit_bytes == 64 * MIB
+    assert stage.sandbox.orders[2].snapshots[0].label == "50MB"
+    assert report.runs[2].purpose is Purpose.CONFIRMATION
+    assert (report.runs[2].number, report.planned_runs) == (3, 2)
+    assert report.verdict is Verdict.PASS
+    assert stage.listener.started[2] == (3, 3)
+
+
+def test_a_budget_that_kills_fails(stage: Stage, budgeted: Scenario) -> None:
+    inside = observation(peak_bytes=60 * MIB, upper_bytes=70 * MIB)
+    report = stage.replay(budgeted, [observation(), inside, killed()])
+    assert report.verdict is Verdict.FAIL
+    assert [finding.budget for finding in report.findings] == [Subject.PEAK]
+
+
+def test_a_confirmation_that_fails_is_no_verdict(stage: Stage, budgeted: Scenario) -> None:
+    inside = observation(peak_bytes=60 * MIB, upper_bytes=70 * MIB)
+    report = stage.replay(budgeted, [observation(), inside, SandboxError("gone")])
+    assert report.verdict is Verdict.NONE
+    assert "gone" in report.findings[0].message
+
+
+def test_stopping_before_a_confirmation_leaves_the_budget_open(
+    stage: Stage, budgeted: Scenario
+) -> None:
+    asked = threading.Event()
+
+    def answer(order: Order) -> Observation:
+        if order.snapshots[0].label == "50MB":
+            asked.set()
+        return observation(peak_bytes=60 * MIB, upper_bytes=70 * MIB)
+
+    report = stage.replay(budgeted, answer, stop=asked.is_set)
+    assert len(report.runs) == 2
+    assert report.verdict is Verdict.NONE
+
+
+@pytest.mark.parametrize(
+    ("limit", "memory_bytes", "together"),
+    [
+        ("512MiB", 2048 * MIB, 2),
+        ("512MiB", 1024 * MIB, 2),
+        ("512MiB", 1023 * MIB, 1),
+        ("512MiB", 100 * MIB, 1),
+        ("unlimited", 2048 * MIB, 1),
+    ],
+)
+def test_runs_go_side_by_side_while_their_limits_fit(
+    limit: str,
+    memory_bytes: int,
+    together: int,
+    stage: Stage,
+    make_scenario: Callable[..., Scenario],
+) -> None:
+    lock = threading.Lock()
+    both = threading.Barrier(together)
+    now = most = 0
+
+    def count(_: Order) -> Observation:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        both.wait(timeout=30)
+        with lock:
+            now -= 1
+        return observation()
+
+    scenario = make_scenario(limits={"memory": [limit]})
+    report = stage.replay(scenario, count, jobs=2, memory_bytes=memory_bytes)
+    assert most == together
+    assert [run.number for run in report.runs] == [1, 2]
+    assert report.verdict is Verdict.PASS
+
+
+def test_side_by_side_runs_are_reported_in_order(
+    stage: Stage, make_scenario: Callable[..., Scenario]
+) -> None:
+    second_has_ended = threading.Event()
+
+    def answer(order: Order) -> Observation:
+        if order.snapshots[0].label == "5MB":
+            assert second_has_ended.wait(timeout=30)
+        else:
+            second_has_ended.set()
+        return observation()
+
+    report = stage.replay(make_scenario(), answer, jobs=2)
+    assert [run.case.snapshot_label for run in report.runs] == ["5MB", "50MB"]
+
+
+def test_an_error_of_ours_is_not_hidden(stage: Stage, scenario: Scenario) -> None:
+    def fail(_: Order) -> Observation:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        stage.replay(scenario, fail)
+    report, _ = load_report(stage.store.folder)
+    assert (report.finished, report.verdict) == (False, Verdict.NONE)
+
+
+def test_a_report_that_cannot_be_saved_is_no_verdict(stage: Stage, scenario: Scenario) -> None:
+    (stage.store.folder / REPORT).mkdir()
+    with pytest.raises(NoVerdictError, match="cannot be written"):
+        stage.replay(scenario, [observation()] * 2)
+    assert stage.sandbox.orders == []
+
+
+def test_a_run_that_cannot_be_saved_is_no_verdict_and_the_rest_goes_on(
+    stage: Stage, scenario: Scenario
+) -> None:
+    def spoil(order: Order) -> Observation:
+        if order.snapshots[0].label == "5MB":
+            (order.output_folder.parent / "run.json").mkdir()
+        return observation()
+
+    report = stage.replay(scenario, spoil)
+    assert [run.ending for run in report.runs] == [None, Ending.COMPLETED]
+    assert "cannot be written" in report.runs[0].reason
+
+
+def test_a_full_output_folder_explains_a_crash(stage: Stage, scenario: Scenario) -> None:
+    full = observation(exit_code=1, stderr="sqlite3.OperationalError: database or disk is full")
+    report = stage.replay(scenario, [full, observation()])
+    notes = [finding for finding in report.findings if finding.budget is Subject.OUTPUT]
+    assert [(note.severity, note.run) for note in notes] == [(Severity.NOTE, 1)]
+    assert report.verdict is Verdict.FAIL
+
+
+@pytest.fixture
+def broken(stage: Stage) -> Stage:
+    """Return a stage whose first snapshot is a user's, and cut short."""
+    path = Path(stage.snapshots[0].path)
+    path.write_text('{"heroes": [')
+    mine = msgspec.structs.replace(stage.snapshots[0], shape=None, bytes=12)
+    stage.snapshots = (mine, stage.snapshots[1])
+    return stage
+
+
+def test_a_snapshot_that_is_no_json_explains_a_failure(broken: Stage, scenario: Scenario) -> None:
+    report = broken.replay(scenario, [observation(exit_code=1), observation()])
+    (note,) = [finding for finding in report.findings if finding.budget is Subject.SNAPSHOT]
+    assert "5MB is not valid JSON: at byte 12" in note.message
+    assert note.severity is Severity.NOTE
+
+
+def test_a_worker_that_lives_with_it_is_not_lectured(broken: Stage, scenario: Scenario) -> None:
+    report = broken.replay(scenario, [observation(), observation()])
+    assert report.findings == ()
+
+
+def test_the_store_of_a_replay_can_be_read_at_any_time(stage: Stage, scenario: Scenario) -> None:
+    def look(_: Order) -> Observation:
+        report, store = load_report(stage.store.folder)
+        assert isinstance(store, Store)
+        assert report.verdict is Verdict.NONE
+        assert "ended before its time" in report.findings[0].message
+        return observation()
+
+    assert stage.replay(scenario, look).verdict is Verdict.PASS
