@@ -5,6 +5,7 @@ Nothing of the harness is imported before a command needs it, so that `--help` a
 
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Annotated, Protocol, runtime_checkable
 
 import typer
@@ -58,16 +59,16 @@ def _program(
 def main() -> None:
     """Run a command, and exit with its code."""
     spell_what_cannot_be_shown()
-    sys.exit(_run())
+    sys.exit(run_words(sys.argv[1:]))
 
 
-def _run() -> int:
-    """Run a command and return its exit code.
+def run_words(words: Sequence[str]) -> int:
+    """Run the command that `words` are, and return its exit code.
 
     Neither a bug of ours nor a closed pipe may exit with 1, which would read as "over budget".
     """
     try:
-        code = int(app(standalone_mode=False) or 0)
+        code = int(app(words, prog_name="oomproof", standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt):
         code = _INTERRUPTED
     except (BrokenPipeError, SystemExit):  # typer exits with 1 where nobody listens any more
