@@ -11,7 +11,7 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from harness.cli import baseline, doctor, generate, report, run
-from harness.cli.output import hush, spell_what_cannot_be_shown
+from harness.cli.output import hush, prepare_streams
 
 app = typer.Typer(
     name="oomproof",
@@ -58,7 +58,7 @@ def _program(
 
 def main() -> None:
     """Run a command, and exit with its code."""
-    spell_what_cannot_be_shown()
+    prepare_streams()
     sys.exit(run_words(sys.argv[1:]))
 
 
@@ -72,7 +72,11 @@ def run_words(words: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         code = _INTERRUPTED
     except (BrokenPipeError, SystemExit):  # typer exits with 1 where nobody listens any more
-        hush()
+        hush(1, 2)
+        return _NO_VERDICT
+    except OSError as error:
+        typer.echo(f"oomproof: the system refused something: {error}", err=True)
+        hush(1)  # where it is the output that is full
         return _NO_VERDICT
     except Exception as error:  # noqa: BLE001  (the last resort)
         return _explain(error)

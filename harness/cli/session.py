@@ -83,13 +83,16 @@ def _replay(
     orders = OrderMaker(scenario, folder=request.folder, kind=sandbox.kind)
     orders.check(source=request.source, only=request.workers)
     # What takes time comes after all that can be refused at once.
-    cases = cases_of(scenario, _snapshots(request, progress, stop), request.workers)
+    with _naming(request.source):
+        conditions = conditions_of(sandbox, orders.environment)
+        snapshots = _snapshots(request, progress, stop)
+    cases = cases_of(scenario, snapshots, request.workers)
     _check_expectations(request, cases)
     _sweep(sandbox, progress)
     plan = Plan(
         scenario=scenario,
         cases=cases,
-        conditions=conditions_of(sandbox, orders.environment),
+        conditions=conditions,
         baseline=baseline,
         memory_bytes=available_memory_bytes(),
         jobs=request.jobs,
@@ -97,6 +100,15 @@ def _replay(
     store = new_store(request.out.absolute(), scenario.name, keep_output=request.keep_output)
     replay = Replay(plan, sandbox=sandbox, orders=orders, store=store, progress=progress)
     return replay.report(stop), store
+
+
+@contextlib.contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Let errors that know their key alone say in which scenario it stands."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
 def _snapshots(
@@ -108,10 +120,7 @@ def _snapshots(
         progress.bytes(what, done, total)
 
     source = request.scenario.snapshots
-    try:
-        return resolve_snapshots(source, folder=request.folder, cache=cache_folder(), progress=told)
-    except InputError as error:
-        raise InputError(f"{request.source}: {error}") from error
+    return resolve_snapshots(source, folder=request.folder, cache=cache_folder(), progress=told)
 
 
 def _check_workers(request: Request) -> None:
@@ -170,8 +179,9 @@ def _stopping() -> Iterator[Callable[[], bool]]:
         with contextlib.suppress(OSError):
             os.write(2, b"oomproof: stopping; what has finished is reported.\n")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, ask)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            before[number] = signal.signal(number, ask)
     try:
         yield asked.is_set
     finally:

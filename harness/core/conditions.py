@@ -64,10 +64,12 @@ def _differences(old: Conditions, new: Conditions) -> Iterable[str]:
         ("architecture", old.architecture, new.architecture),
         ("Python", old.python, new.python),
         ("mode of huge pages", old.huge_pages, new.huge_pages),
+        ("allocator", old.allocator, new.allocator),
     ):
         if before != now:
             yield f"the {name} was {before or 'unknown'} and is {now or 'unknown'}"
-    for package in sorted(old.packages.keys() | new.packages.keys()):
-        before, now = old.packages.get(package, "absent"), new.packages.get(package, "absent")
-        if before != now:
-            yield f"{package} was {before} and is {now}"
+    for before_all, now_all in ((old.packages, new.packages), (old.environment, new.environment)):
+        for key in sorted(before_all.keys() | now_all.keys()):
+            before, now = before_all.get(key, "absent"), now_all.get(key, "absent")
+            if before != now:
+                yield f"{key} was {before} and is {now}"

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from harness.core.ending import Ending
+from harness.core.ending import Ending, Killed
 from harness.core.peaks import Sample
 from harness.core.report import Report
 from harness.core.run import Purpose, Run
@@ -112,8 +112,15 @@ def _line_of(run: Run, variant: int, points: Sequence[tuple[float, float]]) -> L
 def _points_of(run: Run, samples: Sequence[Sample]) -> Sequence[tuple[float, float]]:
     """Return the points of a run as seconds and MiB; of one without samples, its peak alone."""
     if samples:
-        return [(sample.at_s, sample.unreclaimable_bytes / _MIB) for sample in _thin(samples)]
+        lived = _thin(_until_kill(samples) if run.killed is Killed.MAIN else samples)
+        return [(sample.at_s, sample.unreclaimable_bytes / _MIB) for sample in lived]
     return [] if run.peak_bytes is None else [(run.wall_seconds, run.peak_bytes / _MIB)]
+
+
+def _until_kill(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Return the samples up to the largest: what follows is a killed worker giving it all back."""
+    largest = max(range(len(samples)), key=lambda index: samples[index].unreclaimable_bytes)
+    return samples[: largest + 1]
 
 
 def _thin(samples: Sequence[Sample]) -> Sequence[Sample]:

@@ -87,10 +87,13 @@ def _mounts(spec: ContainerSpec, order: Order, temporary: Path) -> Iterable[Any]
     from docker.types import Mount  # noqa: PLC0415  (see engine.connect)
 
     read_only = [Path(snapshot.path) for snapshot in order.snapshots]
-    read_only.append(order.working_folder)
+    read_only += [mount.path for mount in order.mounts if not mount.writable]
+    # A link inside a bound folder leads to nothing unless what it leads to is bound as well.
+    read_only += [path.resolve() for path in read_only]
     if spec.image == HOST_IMAGE:
         read_only += host_folders(order.command, order.environment, order.working_folder)
-    read_only += [mount.path for mount in order.mounts if not mount.writable]
+    elif order.working_folder != Path("/"):
+        read_only.append(order.working_folder)
     writable = [mount.path for mount in order.mounts if mount.writable]
     sources = {
         Path(_TMP): (temporary, False),

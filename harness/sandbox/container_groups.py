@@ -107,6 +107,8 @@ class ContainerGroups:
         for folder in self._candidates(container, pid):
             if (folder / "cgroup.procs").exists():
                 self._own = folder
+                if self._parent is None:
+                    self._failures = self._failures_above()
                 return True
         return False
 
@@ -198,8 +200,9 @@ class ContainerGroups:
         )
 
     def _failures_above(self) -> dict[str, int]:
-        if self._version == 1 and self._parent is not None:
-            return failures_above_v1(self._folder(self._top), self._top)
+        group = self._folder(self._top) if self._parent else self._own
+        if self._version == 1 and group is not None:
+            return failures_above_v1(group, self._top)
         return {}
 
     def clear(self, timeline: Timeline) -> Timeline:

@@ -123,7 +123,9 @@ class DockerSandbox:
         try:
             return ContainerRun(found.client, found.engine, view, spec).observe(order, stop)
         finally:
-            view.remove()
+            # What was measured counts more than what cannot be removed: the next start tries again.
+            with contextlib.suppress(SandboxError, OSError):
+                view.remove()
 
     def sweep(self) -> tuple[str, ...]:
         """Remove the containers that killed harnesses left, and the groups above them."""

@@ -273,9 +273,14 @@ def pids_of(group: Path) -> tuple[int, ...]:
     return tuple(int(line) for line in text.split())
 
 
+def pids_below(group: Path) -> tuple[int, ...]:
+    """Return the processes of a group and of the groups below it, which a worker may have made."""
+    return tuple(pid for path, _, _ in os.walk(group) for pid in pids_of(Path(path)))
+
+
 def signal_all(groups: Iterable[Path]) -> frozenset[int]:
-    """Send SIGKILL to every process of `groups`, and return the processes."""
-    pids = frozenset(pid for group in groups for pid in pids_of(group))
+    """Send SIGKILL to every process of `groups` and below them, and return the processes."""
+    pids = frozenset(pid for group in groups for pid in pids_below(group))
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -19,7 +19,7 @@ from harness.sandbox.group import (
     failures_above_v1,
     kill_all,
     kills_v2,
-    pids_of,
+    pids_below,
     remove_group,
     set_limit_v1,
     set_limit_v2,
@@ -63,8 +63,10 @@ class RunGroups:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.kill()
-        self._remove()
+        # What was measured counts more than what cannot be removed: the next start tries again.
+        with contextlib.suppress(SandboxError, OSError):
+            self.kill()
+            self._remove()
 
     def _remove(self) -> None:
         for folder in self.folders:
@@ -103,7 +105,7 @@ class RunGroups:
 
     def pids(self) -> tuple[int, ...]:
         """Return the run's processes."""
-        return pids_of(self.memory)
+        return pids_below(self.memory)
 
     def failures_above(self) -> dict[str, int]:
         """Return how often each limit above was hit so far (v1)."""

@@ -6,6 +6,7 @@ environment, and the folder that the command starts in make it this machine's ow
 
 import os
 import shutil
+import site
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,7 @@ def host_folders(
         *_SYSTEM,
         *_interpreter(),
         *_program(command[0], environment, working_folder),
+        *_imported(environment, working_folder),
         working_folder,
         *_arguments(command, working_folder),
     ]
@@ -74,6 +76,16 @@ def _interpreter() -> Iterable[Path]:
     yield Path(sys.prefix)
     yield Path(sys.base_prefix)
     yield Path(sys.executable).resolve().parent.parent
+
+
+def _imported(environment: Mapping[str, str], working_folder: Path) -> Iterable[Path]:
+    """Yield the folders that interpreters are told to import from, and the user's own packages."""
+    for name in ("PYTHONPATH", "NODE_PATH"):
+        words = environment.get(name, "").split(os.pathsep)
+        yield from (working_folder / word for word in words if word)
+    yield Path(site.getusersitepackages())
+    # Packages installed for editing lie elsewhere; this interpreter knows where.
+    yield from (Path(entry) for entry in sys.path if entry)
 
 
 def _program(word: str, environment: Mapping[str, str], working_folder: Path) -> Iterable[Path]:
@@ -105,8 +117,8 @@ def _arguments(command: Sequence[str], working_folder: Path) -> Iterable[Path]:
     for word in command[1:]:
         path = working_folder / word
         if _is_file(path):
-            folder = Path(os.path.normpath(path)).parent
-            yield path if folder in _NEVER else folder
+            for place in (Path(os.path.normpath(path)), path.resolve()):
+                yield place if place.parent in _NEVER else place.parent
 
 
 def _is_file(path: Path) -> bool:

@@ -56,7 +56,18 @@ def is_leftover(name: str) -> bool:
         return False
     stat = read_text(Path(f"/proc/{pid}/stat"))
     if stat is None:
-        return True
+        return not _exists(pid)
     # A zombie holds its PID, but runs nothing and can clean nothing up.
     seen = process_stat(stat)
     return seen.started_ticks != started_ticks or seen.state in {"Z", "X"}
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is such a process, also where /proc hides those of other users."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -7,6 +7,7 @@ processes of Python this costs a millisecond, and needs no code of ours in the w
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,22 +20,25 @@ import msgspec
 
 from harness.core.errors import SandboxError
 
+_JOIN_S: Final = 30.0
+
 # The standard input is a socket to the harness: it brings the files to join, a line each, and takes
 # the answer. Writing "0" to such a file moves the writer itself. Core dumps are off: they would
-# fill the disk with what a crashed worker held.
+# fill the disk with what a crashed worker held. The names begin so that none is a worker's own.
 _SCRIPT: Final = """
 exec 3<&0
-mode=$1; shift
-files=
-while read -r file && [ -n "$file" ]; do files="$files$file
+_oomproof_mode=$1; shift
+_oomproof_files=
+while read -r _oomproof_file && [ -n "$_oomproof_file" ]; do
+  _oomproof_files="$_oomproof_files$_oomproof_file
 "; done
-[ "$mode" = keep ] && { (trap '' TERM; exec cat <&3 >/dev/null 2>&1) & }
+[ "$_oomproof_mode" = keep ] && { (trap '' TERM; exec cat <&3 >/dev/null 2>&1) & }
 ulimit -c 0
 set -f
 IFS='
 '
-for file in $files; do echo 0 > "$file" || exit 126; done
-unset IFS file files mode
+for _oomproof_file in $_oomproof_files; do echo 0 > "$_oomproof_file" || exit 126; done
+unset IFS _oomproof_file _oomproof_files _oomproof_mode
 echo joined >&3
 exec "$@" </dev/null 3<&-
 """
@@ -95,13 +99,24 @@ class Launched:
         answer = b""
         with contextlib.suppress(OSError):  # the shell is gone; what it said follows
             self._channel.sendall(lines.encode())
-            answer = self._channel.recv(16)
+            answer = self._answer()
         if not answer:
-            said = self.process.stderr.read() if self.process.stderr else b""
+            self.kill()
             self.process.wait()
+            said = self.process.stderr.read() if self.process.stderr else b""
             raise SandboxError(
                 f"the worker could not enter its group: {said.decode('utf-8', 'replace').strip()}"
             )
+
+    def _answer(self) -> bytes:
+        """Return the shell's answer; nothing where it gave up, or took longer than it may.
+
+        What stays behind in the group holds the shell's end of the socket too, so the end of the
+        shell does not show there.
+        """
+        select.select([self._channel.fileno(), self.pidfd], [], [], _JOIN_S)
+        self._channel.setblocking(False)
+        return self._channel.recv(16)
 
     def terminate(self) -> None:
         """Ask the worker, and what it started in its process group, to end."""

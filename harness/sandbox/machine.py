@@ -9,6 +9,7 @@ from typing import Final
 
 from harness.core.conditions import PYTHON_HASH_SEED, Conditions
 from harness.sandbox.contract import Sandbox
+from harness.sandbox.engine import HOST_IMAGE
 from harness.sandbox.files import read_text
 from harness.sandbox.group import machine_swap_bytes
 
@@ -38,6 +39,8 @@ _TELLING: Final = (
 def conditions_of(sandbox: Sandbox, environment: dict[str, str]) -> Conditions:
     """Return the conditions of runs in `sandbox`, whose workers get `environment`."""
     description = sandbox.description
+    # What another image holds is told by its digest alone: nothing here is known to be in it.
+    is_here = description.get("image", HOST_IMAGE) == HOST_IMAGE
     return Conditions(
         sandbox=str(sandbox.kind),
         image=description.get("image", ""),
@@ -49,12 +52,16 @@ def conditions_of(sandbox: Sandbox, environment: dict[str, str]) -> Conditions:
         memory_bytes=machine_memory_bytes(),
         swap_bytes=machine_swap_bytes(),
         huge_pages=_huge_pages(),
-        allocator=" ".join(platform.libc_ver()).strip(),
+        allocator=" ".join(platform.libc_ver()).strip() if is_here else "",
         environment={"PYTHONHASHSEED": PYTHON_HASH_SEED, **_telling(environment)},
-        collector=f"{'on' if gc.isenabled() else 'off'}, thresholds {gc.get_threshold()}",
-        python=platform.python_version(),
-        packages=_packages(),
+        collector=_collector() if is_here else "",
+        python=platform.python_version() if is_here else "",
+        packages=_packages() if is_here else {},
     )
+
+
+def _collector() -> str:
+    return f"{'on' if gc.isenabled() else 'off'}, thresholds {gc.get_threshold()}"
 
 
 def _telling(environment: dict[str, str]) -> dict[str, str]:

@@ -17,7 +17,14 @@ from harness.sandbox.identity import is_leftover, new_name
 from harness.sandbox.kernel import MemoryParts
 from harness.sandbox.launch import Launched, LaunchSpec
 from harness.sandbox.observe import Watched, observe
-from harness.sandbox.tree import MARK, ShareClock, Tree, TreeMemory, become_subreaper
+from harness.sandbox.tree import (
+    MARK,
+    ShareClock,
+    Tree,
+    TreeMemory,
+    become_subreaper,
+    begun,
+)
 
 
 class ProcessSandbox:
@@ -54,7 +61,7 @@ class ProcessSandbox:
             environment={**order.environment, MARK: name},
             folder=order.working_folder,
         )
-        with Launched(spec) as worker:
+        with begun(name), Launched(spec) as worker:
             return _observe(order, worker, Tree(worker.process.pid, name), stop)
 
     def sweep(self) -> tuple[str, ...]:
@@ -103,10 +110,11 @@ class TreeMeter:
         self._remember(memory)
         anon_bytes, shmem_bytes = memory.anon_bytes, memory.shmem_bytes
         if memory.processes > 1:
-            if not self._clock.is_due(hurried=self._is_beyond(memory.unreclaimable_bytes)):
+            sum_bytes = memory.unreclaimable_bytes
+            if not self._clock.is_due(sum_bytes, hurried=self._is_beyond(sum_bytes)):
                 return self._last
             # PSS counts each page once; what is over in the sums is taken from anonymous memory.
-            share_bytes = self._clock.read(self._tree)
+            share_bytes = self._clock.read(self._tree, sum_bytes)
             shmem_bytes = min(shmem_bytes, share_bytes)
             anon_bytes = share_bytes - shmem_bytes
         self._last = MemoryParts(

@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,11 @@ MARK: Final = "OOMPROOF_RUN"
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _PSS_SHARE: Final = 0.01
 _HURRIED_SHARE: Final = 0.2
+_LENT_S: Final = 0.5
+_LEAP: Final = 1.25
+_RISE: Final = 1.01
+_SETTLED_S: Final = 0.1
+_RESTED_S: Final = 1.0
 _STRAYS_EVERY_S: Final = 0.05
 
 
@@ -54,6 +60,21 @@ def become_subreaper() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+# The runs of this harness that have begun. An orphan among this process's children belongs to the
+# only one; of several, to the one whose mark it bears.
+_begun: set[str] = set()
+
+
+@contextlib.contextmanager
+def begun(mark: str) -> Iterator[None]:
+    """Count a run as begun; to be entered before its worker is started."""
+    _begun.add(mark)
+    try:
+        yield
+    finally:
+        _begun.discard(mark)
+
+
 class Tree:
     """The processes that descend from a worker, orphans included."""
 
@@ -61,19 +82,32 @@ class Tree:
         """Follow the worker `pid`; its orphans are known by the variable MARK being `mark`."""
         self._pid = pid
         self._mark = f"{MARK}={mark}".encode()
+        # A process once seen stays the run's own, also when it has lost its parent and the mark.
+        self._known: dict[int, int] = {}
         self._strays: frozenset[int] = frozenset()
+        self._others = frozenset(_children(os.getpid())) - {pid}
         self._next_strays_s = 0.0
 
     def pids(self) -> tuple[int, ...]:
         """Return the living processes, the worker first."""
-        seen = dict.fromkeys((self._pid, *self._orphans()))
+        seen = dict.fromkeys((self._pid, *self._orphans(), *self._strangers()))
         waiting = list(seen)
         while waiting:
             for child in _children(waiting.pop()):
                 if child not in seen:
                     seen[child] = None
                     waiting.append(child)
+        for pid in seen.keys() - self._known.keys():
+            if (started := _started(pid)) is not None:
+                self._known[pid] = started
         return tuple(seen)
+
+    def _strangers(self) -> tuple[int, ...]:
+        """Return what was seen before and still lives, wherever it is in the tree by now."""
+        for pid, started in tuple(self._known.items()):
+            if _started(pid) != started:
+                del self._known[pid]
+        return tuple(self._known)
 
     def _orphans(self) -> frozenset[int]:
         """Return children of this process that carry the run's mark: its adopted orphans."""
@@ -83,7 +117,9 @@ class Tree:
             self._strays = frozenset(
                 child
                 for child in _children(os.getpid())
-                if child != self._pid and self._is_marked(child)
+                if child != self._pid
+                and child not in self._others
+                and (len(_begun) == 1 or self._is_marked(child))
             )
         return self._strays
 
@@ -95,7 +131,7 @@ class Tree:
 
     def memory(self) -> TreeMemory:
         """Return the memory now, from ``/proc/PID/status`` of each process."""
-        texts = (read_text(Path(f"/proc/{pid}/status")) for pid in self.pids())
+        texts = (_status(pid) for pid in self.pids())
         sizes = [size for text in texts if text and "RssAnon" in (size := status_bytes(text))]
         return TreeMemory(
             anon_bytes=sum(size["RssAnon"] for size in sizes),
@@ -148,31 +184,66 @@ def _children(pid: int) -> tuple[int, ...]:
     return tuple(children)
 
 
-def _is_alive(pid: int) -> bool:
+def _started(pid: int) -> int | None:
+    """Return when a process was started, in ticks; None for one that is gone."""
     text = read_text(Path(f"/proc/{pid}/stat"))
-    return text is not None and process_stat(text).state not in {"Z", "X"}
+    return None if text is None else process_stat(text).started_ticks
+
+
+def _threads(pid: int) -> tuple[Path, ...]:
+    """Return the folders of a process's threads that live: the first may have ended before."""
+    try:
+        folders = tuple(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return ()
+    texts = ((folder, read_text(folder / "stat")) for folder in folders)
+    return tuple(f for f, text in texts if text and process_stat(text).state not in {"Z", "X"})
+
+
+def _status(pid: int) -> str | None:
+    """Return the status of a process, as a living thread of it has it."""
+    text = read_text(Path(f"/proc/{pid}/status"))
+    if text is not None and "RssAnon" not in text:
+        for folder in _threads(pid):
+            return read_text(folder / "status")
+    return text
+
+
+def _is_alive(pid: int) -> bool:
+    return bool(_threads(pid))
 
 
 class ShareClock:
     """Says when the costly PSS may be read: so that it takes at most 1 % of the time.
 
-    Where a decision hangs on it, it may take a fifth.
+    Some time is lent at the start, for short runs. It is spent where memory rises: at each quarter
+    more than was ever read, and a little after the last rise. Where a decision hangs on it, reading
+    may take a fifth of the time.
     """
 
-    def __init__(self) -> None:
-        """Allow the first reading at once."""
-        self._read_at_s = float("-inf")
-        self._cost_s = 0.0
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Count the time from now."""
+        self._clock = clock
+        self._began_s = self._read_at_s = clock()
+        self._spent_s = 0.0
+        self._highest_bytes = 0
 
-    def is_due(self, *, hurried: bool) -> bool:
-        """Whether it may be read now."""
+    def is_due(self, sum_bytes: int, *, hurried: bool) -> bool:
+        """Whether it may be read now that the processes' sums are `sum_bytes`."""
+        now_s = self._clock()
         share = _HURRIED_SHARE if hurried else _PSS_SHARE
-        return time.monotonic() >= self._read_at_s + self._cost_s / share
+        if self._spent_s > _LENT_S + (now_s - self._began_s) * share:
+            return False
+        rested_s = now_s - self._read_at_s
+        leapt = sum_bytes > self._highest_bytes * _LEAP
+        settled = sum_bytes > self._highest_bytes * _RISE and rested_s > _SETTLED_S
+        return hurried or leapt or settled or rested_s > _RESTED_S
 
-    def read(self, tree: Tree) -> int:
+    def read(self, tree: Tree, sum_bytes: int) -> int:
         """Read it, in bytes, and remember what it cost."""
-        started_s = time.monotonic()
+        started_s = self._clock()
         share_bytes = tree.share_bytes()
-        self._read_at_s = time.monotonic()
-        self._cost_s = self._read_at_s - started_s
+        self._read_at_s = self._clock()
+        self._spent_s += self._read_at_s - started_s
+        self._highest_bytes = max(self._highest_bytes, sum_bytes)
         return share_bytes

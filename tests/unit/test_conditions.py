@@ -29,6 +29,8 @@ def test_the_same_conditions_can_be_compared() -> None:
         ("architecture", "aarch64", "the architecture was x86_64 and is aarch64"),
         ("python", "3.14.0", "the Python was 3.13.1 and is 3.14.0"),
         ("huge_pages", "always", "the mode of huge pages was madvise and is always"),
+        ("allocator", "musl", "the allocator was unknown and is musl"),
+        ("environment", {"NODE_OPTIONS": "-x"}, "NODE_OPTIONS was absent and is -x"),
         ("packages", {"ijson": "3.4.0", "orjson": "3.10.0"}, "ijson was 3.3.0 and is 3.4.0"),
         ("packages", {"ijson": "3.3.0"}, "orjson was 3.10.0 and is absent"),
     ],

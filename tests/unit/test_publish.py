@@ -1,5 +1,6 @@
 """Files that are written at once or not at all."""
 
+import contextlib
 import os
 import resource
 from collections.abc import Iterator
@@ -11,13 +12,18 @@ from harness.core.errors import InputError, NoVerdictError
 from harness.store import check_writable, publish, replacing
 
 
-@pytest.fixture
-def full_disk() -> Iterator[int]:
-    """Let no file grow beyond so many bytes, as on a disk that is full."""
+@contextlib.contextmanager
+def full_disk(size_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as on a disk that is full.
+
+    For a moment only: where the tests' own output goes to a file, that is one of them.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield 4096
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
@@ -28,11 +34,12 @@ def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, full_disk: int) -> None:
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     publish(path, b"old")
-    with pytest.raises(NoVerdictError, match=r"report\.json cannot be written: File too large"):
-        publish(path, b"x" * (full_disk + 1))
+    said = r"report\.json cannot be written: File too large"
+    with pytest.raises(NoVerdictError, match=said), full_disk(4096):
+        publish(path, b"x" * 4097)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

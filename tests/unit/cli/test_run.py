@@ -1,6 +1,8 @@
-"""Commands that really run, in the process sandbox, as everybody can."""
+"""Commands that really run, in the process sandbox, as everybody can.
 
-import os
+Each draws a picture, which takes seconds, so there are few and each shows much.
+"""
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,12 @@ from typing import Any
 import pytest
 
 from harness import __version__
+from harness.cli.app import run_words
+from harness.core.report import Report
+from harness.core.run import Run
+from harness.store import load_report
 
 Command = Callable[..., Any]
-Scenarios = Callable[..., Path]
 PROCESS = ("--sandbox", "process")
 
 
@@ -44,22 +49,18 @@ def test_a_command_that_completes_passes(oomproof: Command, snapshot: Path, tmp_
     }
 
 
-def test_people_get_their_text_on_standard_output(oomproof: Command, snapshot: Path) -> None:
-    done = oomproof("run", "--snapshot", snapshot, *PROCESS, "--", "sh", "-c", "cat {snapshot}")
-    assert done.code == 0
-    assert "PASS" in done.out
-    assert "Reports: " in done.out
-    assert "[1/1] sh" in done.err
-    assert "PASS" not in done.err
-
-
-def test_a_command_that_crashes_fails(oomproof: Command, snapshot: Path) -> None:
-    done = oomproof("run", "--snapshot", snapshot, *PROCESS, "--json", "--", "sh", "-c", "exit 3")
+def test_a_command_that_crashes_fails(oomproof: Command, snapshot: Path, tmp_path: Path) -> None:
+    done = oomproof("run", "--snapshot", snapshot, *PROCESS, "--", "sh", "-c", "exit 3")
     assert done.code == 1
-    (failure, note) = done.document()["findings"]
-    assert (failure["severity"], failure["budget"]) == ("failure", "expect")
-    assert "ended crashed instead of completed: the worker exited with 3" in failure["message"]
-    assert (note["severity"], note["budget"]) == ("note", "snapshot")
+    assert "FAIL" in done.out
+    assert "Reports: reports/out/ad-hoc/" in done.out
+    assert "[1/1] sh" in done.err
+    assert "FAIL" not in done.err
+    report, _ = load_report(tmp_path / "reports" / "out" / "ad-hoc" / "latest")
+    (failure, note) = report.findings
+    assert (failure.severity, failure.budget) == ("failure", "expect")
+    assert "ended crashed instead of completed: the worker exited with 3" in failure.message
+    assert (note.severity, note.budget) == ("note", "snapshot")
 
 
 def test_what_cannot_be_said_is_no_verdict(oomproof: Command, snapshot: Path) -> None:
@@ -71,86 +72,101 @@ def test_what_cannot_be_said_is_no_verdict(oomproof: Command, snapshot: Path) ->
     assert report["runs"][0]["ending"] == "killed_from_outside"
 
 
-def test_a_worker_over_its_limit_is_killed_as_expected(
-    oomproof: Command, scenario: Scenarios
-) -> None:
-    line = "exec python3 -c 'import time; data = b\"x\" * (200 << 20); time.sleep(60)' {snapshot}"
-    more = 'expect = [{snapshot = "export.json", ending = "oom_killed"}]'
-    done = oomproof("run", scenario(line, more=more), "--json")
-    assert done.code == 0, done.err
-    (run,) = done.document()["runs"]
-    assert (run["ending"], run["approximate"]) == ("oom_killed", True)
-    assert run["peak_is_lower_bound"] is True
-    assert run["peak_bytes"] > 64 * 2**20
+_SCENARIO = """\
+schema = 1
+name = "demo"
+repeat = 2
+snapshots.files = ["export*.json"]
+sandbox.kind = "process"
+limits.memory = ["64MiB"]
+[[worker]]
+name = "path"
+command = ["workers/run.sh", "{snapshot}", "{output}"]
+[[worker]]
+name = "callable"
+callable = "workers/job.py:run"
+[[worker]]
+name = "all"
+command = ["echo", "{snapshots}", "{word}", "{{word}}"]
+sweep = { word = ["a", "b"] }
+[[worker]]
+name = "large"
+command = [
+    "python3", "-c", "import time; data = bytearray(b'x' * (200 << 20)); time.sleep(60)",
+    "{snapshot}",
+]
+expect = [
+    { snapshot = "export 2.json", ending = "oom_killed" },
+    { memory = "64MiB", ending = "oom_killed" },
+]
+[[worker]]
+name = "unwanted"
+command = ["no-such-program", "{snapshot}"]
+"""
 
 
-def test_a_scenario_is_found_with_its_files_from_anywhere(
-    oomproof: Command, scenario: Scenarios, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "workers" / "run.sh"
-    program.parent.mkdir()
-    program.write_text('#!/bin/sh\nexec cat "$1"\n')
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which a scenario was run from elsewhere, with all but one worker."""
+    root = tmp_path_factory.mktemp("scenario")
+    (root / "export.json").write_text("[1]")
+    (root / "export 2.json").write_text("[2, 3]")
+    (root / "workers").mkdir()
+    program = root / "workers" / "run.sh"
+    program.write_text('#!/bin/sh\ncp "$1" "$2"/copy.json\n')
     program.chmod(0o755)
-    path = scenario()
-    text = path.read_text("utf-8")
-    start = text.index("command = ")
-    path.write_text(
-        "\N{ZERO WIDTH NO-BREAK SPACE}"
-        + text[:start]
-        + 'command = ["workers/run.sh", "{snapshot}"]\n',
-        "utf-8",
+    (root / "workers" / "helper.py").write_text("SAID = 'seen'\n")
+    (root / "workers" / "job.py").write_text(
+        "import helper\ndef run(path): print(helper.SAID, path)\n"
     )
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    done = oomproof("run", path, "--json")
-    assert done.code == 0, done.err
-    assert "heroes" in done.document()["runs"][0]["output"]["stdout_tail"]
+    # As some editors save it: with a mark at its beginning.
+    (root / "scenario.toml").write_text(_SCENARIO, "utf-8-sig")
+    (root / "elsewhere").mkdir()
+    workers = [word for name in ("path", "callable", "all", "large") for word in ("--worker", name)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root / "elsewhere")
+        words = ["run", "../scenario.toml", *workers, "--keep-output", "--jobs", "2"]
+        assert run_words(words) == 0
+    return root
 
 
-def test_repeats_workers_and_kept_output(
-    oomproof: Command, scenario: Scenarios, tmp_path: Path
-) -> None:
-    path = scenario(
-        "exit 5; : {snapshot}",
-        more='[[worker]]\nname = "other"\ncommand = ["cp", "{snapshot}", "{output}"]',
-    )
-    done = oomproof("run", path, "--worker", "other", "--repeat", "2", "--keep-output", "--json")
-    assert done.code == 0, done.err
-    runs = done.document()["runs"]
-    assert [(run["case"]["worker"], run["repeat"]) for run in runs] == [("other", 1), ("other", 2)]
-    kept = tmp_path / "reports" / "out" / "demo" / "latest" / "runs"
-    assert len(list(kept.glob("*/output/export.json"))) == 2
+@pytest.fixture(scope="module")
+def report(folder: Path) -> Report:
+    return load_report(folder / "elsewhere" / "reports" / "out" / "demo" / "latest")[0]
 
 
-def test_a_callable_is_given_the_snapshot(
-    oomproof: Command, scenario: Scenarios, tmp_path: Path
-) -> None:
-    (tmp_path / "helper.py").write_text("SAID = 'seen'\n")
-    (tmp_path / "job.py").write_text("import helper\ndef run(path): print(helper.SAID, path)\n")
-    path = scenario()
-    text = path.read_text("utf-8")
-    path.write_text(text[: text.index("command = ")] + 'callable = "job.py:run"\n', "utf-8")
-    done = oomproof("run", path, "--json")
-    assert done.code == 0, done.err
-    said = done.document()["runs"][0]["output"]["stdout_tail"]
-    assert said == f"seen {tmp_path / 'export.json'}\n"
+def runs_of(report: Report, worker: str) -> list[Run]:
+    return [run for run in report.runs if run.case.worker == worker]
 
 
-def test_a_machine_without_a_home_needs_a_place_for_snapshots(
-    oomproof: Command, scenario: Scenarios, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    path = scenario("cat {snapshot}")
-    text = path.read_text("utf-8")
-    path.write_text(
-        text.replace(
-            'snapshots.files = ["export.json"]',
-            'snapshots.shape = "hero_snapshot"\nsnapshots.sizes = ["20kB"]',
-        ),
-        "utf-8",
-    )
-    done = oomproof("run", path, "--json")
-    assert done.code == 0, done.err
-    (run,) = done.document()["runs"]
-    assert run["output"]["stdout_bytes"] == 20_000
-    assert os.path.isabs(run["case"]["snapshot"]["path"])  # noqa: PTH117  (a text of a document)
+def test_every_wanted_case_is_repeated(report: Report) -> None:
+    assert len(report.runs) == 2 * (2 + 2 + 2 + 2)
+    assert [run.repeat for run in runs_of(report, "path")] == [1, 1, 2, 2]
+    assert runs_of(report, "unwanted") == []
+
+
+def test_paths_start_at_the_scenario(report: Report, folder: Path) -> None:
+    saved = folder / "elsewhere" / "reports" / "out" / "demo" / "latest" / "runs"
+    for run in runs_of(report, "path"):
+        copy = saved / f"{run.number:03d}" / "output" / "copy.json"
+        assert copy.read_bytes() == Path(run.case.snapshot.path).read_bytes()
+
+
+def test_a_callable_is_given_each_snapshot(report: Report, folder: Path) -> None:
+    said = {run.output.stdout_tail for run in runs_of(report, "callable")}
+    assert said == {f"seen {folder / name}\n" for name in ("export.json", "export 2.json")}
+
+
+def test_one_process_gets_all_snapshots_in_order(report: Report, folder: Path) -> None:
+    said = {run.output.stdout_tail for run in runs_of(report, "all")}
+    paths = f"{folder / 'export 2.json'} {folder / 'export.json'}"
+    assert said == {f"{paths} a {{word}}\n", f"{paths} b {{word}}\n"}
+
+
+def test_a_worker_over_its_limit_is_killed_as_expected(report: Report) -> None:
+    runs = runs_of(report, "large")
+    assert {(run.ending, run.approximate) for run in runs} == {("oom_killed", True)}
+    for run in runs:
+        assert run.peak_is_lower_bound
+        assert run.peak_bytes is not None
+        assert run.peak_bytes > 64 * 2**20
