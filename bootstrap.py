@@ -222,12 +222,12 @@ def install(project: dict[str, Any], groups: Iterable[str], lock: int) -> None:
 
 
 def compile_all() -> None:
-    """Compile what is installed, on every processor and without the packages' own tests.
+    """Compile what workers may import, on every processor and without the packages' own tests.
 
     pip would take three times as long. It cannot be left to the first import: a worker that has to
     compile a module needs more memory than one that finds it compiled.
     """
-    command = (PYTHON, "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", VENV / "lib")
+    command = (PYTHON, "-m", "compileall", "-q", "-j", "0", "-x", "/(tests?|pip)/", VENV / "lib")
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
 
 
@@ -249,12 +249,17 @@ def pip() -> list[str]:
         return own
     try:
         return [str(PYTHON), str(download_pip() / "pip")]
-    except SetupError:
+    except SetupError as error:
         if here_is_pip():
-            return [sys.executable, "-m", "pip", "--python", str(PYTHON)]
-        if subprocess.run([PYTHON, "-m", "ensurepip"], check=False, capture_output=True).returncode:
+            older = [sys.executable, "-m", "pip", "--python", str(PYTHON)]
+        elif subprocess.run(
+            [PYTHON, "-m", "ensurepip"], check=False, capture_output=True
+        ).returncode:
             raise
-        return own
+        else:
+            older = own
+        say(f"{error}; trying an older pip")
+        return older
 
 
 def here_is_pip() -> bool:

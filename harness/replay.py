@@ -22,13 +22,13 @@ from harness.core.ending import Ending
 from harness.core.errors import InterruptedRunError, NoVerdictError
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.report import SCHEMA, Report, judge
-from harness.core.run import Purpose, Run, failed_run, run_of
+from harness.core.run import Observation, Purpose, Run, failed_run, run_of
 from harness.core.scenario import Scenario
-from harness.core.verdict import Verdict
+from harness.core.verdict import Verdict, verdict_of
 from harness.orders import OrderMaker
 from harness.sandbox.contract import Sandbox
 from harness.snapshots import invalid_json_at, warm
-from harness.store import REPORT, Store, publish
+from harness.store import REPORT, Store, publish, shortened
 
 _FULL_BYTES: Final = 1024 * 1024
 _FULL_WORDS: Final = (
@@ -100,14 +100,16 @@ class Replay:
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._lock = threading.Lock()
         self._runs: list[Run] = []
+        self._unsaved: list[Finding] = []
 
     def report(self, stop: Callable[[], bool]) -> Report:
         """Run every case, confirm what lies inside an interval, judge, and save the report.
 
-        Stopped by `stop`, it reports what has finished.
+        Stopped by `stop`, it reports what has finished. What cannot be saved any more, on a full
+        disk, is still returned, and a finding says so.
 
         Raises:
-            NoVerdictError: the report could not be saved.
+            NoVerdictError: nothing can be saved from the start.
 
         """
         planned = self._plan.runs()
@@ -118,15 +120,24 @@ class Replay:
         # Asked to stop when all had been run, there was nothing left to stop.
         made = sum(run.purpose is Purpose.VERDICT for run in runs)
         interrupted = stop() and made < len(planned)
-        more = [*_output_findings(runs), *_snapshot_findings(runs)]
+        more = [*_output_findings(runs), *_snapshot_findings(runs), *self._unsaved]
         if interrupted:
             more.append(_interruption(made, len(planned)))
         findings, verdict = judge(
             self._plan.scenario, runs, self._plan.conditions, self._plan.baseline, more
         )
         report = self._make_report(runs, findings, verdict, finished=not interrupted)
-        self._save(report)
+        try:
+            self._save(report)
+        except NoVerdictError as error:
+            return self._report_unsaved(report, error)
         return report
+
+    def _report_unsaved(self, report: Report, error: NoVerdictError) -> Report:
+        """Return the report with the finding that it lies nowhere: a gate needs its evidence."""
+        lost = _unsaved(f"The report could not be saved: {error}.", Severity.NO_VERDICT)
+        findings = (*report.findings, lost)
+        return msgspec.structs.replace(report, findings=findings, verdict=verdict_of(findings))
 
     def _run_all(self, planned: Sequence[PlannedRun], stop: Callable[[], bool]) -> None:
         room = Room(self._plan.memory_bytes)
@@ -167,11 +178,21 @@ class Replay:
                 )
             finally:
                 self._store.drop_output(number)
-            return self._store.save_run(run, observation.timeline.samples())
+            return self._keep(run, observation)
         except InterruptedRunError:
             raise
         except (NoVerdictError, OSError) as error:
             return self._save_failure(planned, kind, str(error))
+
+    def _keep(self, run: Run, observation: Observation) -> Run:
+        """Save a run; what was measured stays in the report also where it cannot be saved."""
+        try:
+            return self._store.save_run(run, observation.timeline.samples())
+        except (NoVerdictError, OSError) as error:
+            message = f"Run {run.number} could not be saved whole: {error}."
+            with self._lock:
+                self._unsaved.append(_unsaved(message, Severity.NOTE))
+            return shortened(run)
 
     def _save_failure(self, planned: PlannedRun, kind: str, reason: str) -> Run:
         run = failed_run(
@@ -218,6 +239,16 @@ class Replay:
 
     def _save(self, report: Report) -> None:
         publish(self._store.folder / REPORT, msgspec.json.format(encode_json(report)))
+
+
+def _unsaved(message: str, severity: Severity) -> Finding:
+    return Finding(
+        budget=Subject.HARNESS,
+        worker="",
+        severity=severity,
+        message=message,
+        next_step="Free some space, or name another folder with --out, and run again.",
+    )
 
 
 def _interruption(made: int, planned: int) -> Finding:

@@ -152,16 +152,12 @@ class Store:
         """
         folder = self._run_folder(run.number)
         _make(folder)
-        publish(folder / "stdout.txt", run.output.stdout_tail.encode())
-        publish(folder / "stderr.txt", run.output.stderr_tail.encode())
-        publish(folder / _TIMELINE, _encode_samples(samples))
-        short = msgspec.structs.replace(
-            run.output,
-            stdout_tail=run.output.stdout_tail[-_TAIL_CHARACTERS:],
-            stderr_tail=run.output.stderr_tail[-_TAIL_CHARACTERS:],
-        )
-        reported = msgspec.structs.replace(run, output=short)
+        reported = shortened(run)
+        # What counts most comes first: on a full disk the rest may not find room.
         publish(folder / _RUN, encode_json(reported))
+        publish(folder / _TIMELINE, _encode_samples(samples))
+        publish(folder / "stderr.txt", run.output.stderr_tail.encode())
+        publish(folder / "stdout.txt", run.output.stdout_tail.encode())
         return reported
 
     def timelines(self, report: Report) -> dict[int, tuple[Sample, ...]]:
@@ -190,6 +186,16 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NoVerdictError(f"{folder} cannot be made: {error.strerror}") from error
+
+
+def shortened(run: Run) -> Run:
+    """Return a run as a report holds it: with the last 4,096 characters of each stream."""
+    output = msgspec.structs.replace(
+        run.output,
+        stdout_tail=run.output.stdout_tail[-_TAIL_CHARACTERS:],
+        stderr_tail=run.output.stderr_tail[-_TAIL_CHARACTERS:],
+    )
+    return msgspec.structs.replace(run, output=output)
 
 
 def _encode_samples(samples: Sequence[Sample]) -> bytes:

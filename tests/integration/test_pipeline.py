@@ -392,3 +392,22 @@ def own_engine() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
             if str(folder) in line:
                 subprocess.run(["umount", "-l", line.split()[1]], check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_full_disk_loses_no_result(tmp_path: Path, snapshot: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes root")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M", "tmpfs", small], check=True)
+    try:
+        words = ("run", "--sandbox", "process", "--snapshot", snapshot, "--memory", "256MiB")
+        fill = f"head -c 9000000 /dev/zero > {small}/filler; exit 75"
+        command = ("--out", small, "--json", "--", "/bin/sh", "-c", fill)
+        done = oomproof(*words, *command, folder=tmp_path)
+    finally:
+        subprocess.run(["umount", small], check=True)
+    report = report_of(done)
+    assert report["runs"][0]["ending"] == "refused"
+    assert any("could not be saved" in finding["message"] for finding in report["findings"])
+    assert done.returncode == 1, "the worker's unexpected ending is known, saved or not"

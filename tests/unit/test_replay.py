@@ -328,7 +328,7 @@ def test_a_report_that_cannot_be_saved_is_no_verdict(stage: Stage, scenario: Sce
     assert stage.sandbox.orders == []
 
 
-def test_a_run_that_cannot_be_saved_is_no_verdict_and_the_rest_goes_on(
+def test_a_run_that_cannot_be_saved_is_reported_all_the_same(
     stage: Stage, scenario: Scenario
 ) -> None:
     def spoil(order: Order) -> Observation:
@@ -337,8 +337,9 @@ def test_a_run_that_cannot_be_saved_is_no_verdict_and_the_rest_goes_on(
         return observation()
 
     report = stage.replay(scenario, spoil)
-    assert [run.ending for run in report.runs] == [None, Ending.COMPLETED]
-    assert "cannot be written" in report.runs[0].reason
+    assert [run.ending for run in report.runs] == [Ending.COMPLETED, Ending.COMPLETED]
+    assert report.runs[0].peak_bytes == report.runs[1].peak_bytes
+    assert any("Run 1 could not be saved" in finding.message for finding in report.findings)
 
 
 def test_a_full_output_folder_explains_a_crash(stage: Stage, scenario: Scenario) -> None:
