@@ -127,6 +127,8 @@ def _scenario(
     if snapshots:
         if not words:
             raise InputError("give the command after `--`, such as: -- python worker.py {snapshot}")
+        if len(words) == 1 and words[0].endswith(".toml"):
+            raise InputError(f"--snapshot goes with a command; {words[0]} has snapshots of its own")
         document = _ad_hoc(words, snapshots, memory, timeout)
         return scenario_of(document, source=_AD_HOC), Path.cwd(), _AD_HOC
     if not words or len(words) != 1:
@@ -138,6 +140,11 @@ def _scenario(
         option = "--memory" if memory else "--timeout"
         raise InputError(f"{option} goes with --snapshot; a scenario states its limits itself")
     path = Path(words[0])
+    if path.suffix == ".json":
+        raise InputError(
+            f"{path} is no scenario; to replay it: --snapshot {path} -- python worker.py "
+            "{snapshot}"
+        )
     try:
         text = path.read_text("utf-8-sig")  # some editors begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:

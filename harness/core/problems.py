@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from harness.core.command import placeholders
 
 if TYPE_CHECKING:
+    from harness.core.quantity import Limit, Size
     from harness.core.scenario import (
         Budget,
         Expectation,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MOST_REPEATS: Final = 1000
 # The kernel takes no less than a millisecond of each tenth of a second, and Docker neither.
 _LEAST_CPUS: Final = 0.01
+# Not one program starts in less; what was meant is another unit: 512 for 512MiB.
+_LEAST_BYTES: Final = 2**20
 _BUILT_IN: Final = frozenset({"python", "snapshot", "snapshots", "output"})
 _RESERVED: Final = "concurrency"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -99,10 +102,21 @@ def _limit_problems(limits: "Limits") -> Iterable[str]:
     for index, limit in enumerate(limits.memory):
         if limit.bytes == 0:
             yield f"limits.memory[{index}]: a limit of zero kills every worker before it starts"
+        elif limit.bytes is not None and limit.bytes < _LEAST_BYTES:
+            yield f"limits.memory[{index}]: {_too_small(limit)}"
         if limit in limits.memory[:index]:
             yield f'limits.memory[{index}]: "{limit.text}" stands there twice'
     if limits.timeout.seconds <= 0:
         yield "limits.timeout: a run needs some time"
+
+
+def _too_small(size: "Limit | Size") -> str:
+    number = size.text.rstrip("B")
+    if not number.isdigit():
+        return f'"{size.text}" is less than any program needs to start'
+    return (
+        f'"{size.text}" is {number} bytes, in which no program can start; meant is "{number}MiB"?'
+    )
 
 
 def _worker_problems(worker: "Worker", where: str, scenario: "Scenario") -> Iterable[str]:
@@ -172,6 +186,8 @@ def _budget_problems(budget: "Budget", where: str, workers: Sequence[str]) -> It
         yield f"{where}: allow something: `peak`, `growth` or `per_input_byte`"
     if budget.peak is not None and budget.peak.bytes == 0:
         yield f"{where}.peak: no worker fits in no memory"
+    elif budget.peak is not None and budget.peak.bytes < _LEAST_BYTES:
+        yield f"{where}.peak: {_too_small(budget.peak)}"
     slope = budget.per_input_byte
     if slope is not None and not 0 <= slope < math.inf:
         yield f"{where}.per_input_byte: {slope:g} cannot be held; give 0 or a positive number"

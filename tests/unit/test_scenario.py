@@ -87,6 +87,8 @@ SHAPE = {"shape": "hero_snapshot", "sizes": ["5MB"]}
         ({"limits": {"memory": []}}, "limits.memory", "at least one"),
         ({"limits": {"memory": ["0B"]}}, "limits.memory[0]", "zero"),
         ({"limits": {"memory": ["1GiB", "0.5B"]}}, "limits.memory[1]", "zero"),
+        ({"limits": {"memory": ["512"]}}, "limits.memory[0]", 'meant is "512MiB"?'),
+        ({"limits": {"memory": ["100kB"]}}, "limits.memory[0]", "less than any program needs"),
         ({"limits": {"memory": ["512Mb"]}}, "limits.memory[0]", '"512MiB" or "512MB"'),
         ({"limits": {"memory": ["never"]}}, "limits.memory[0]", '"unlimited"'),
         ({"limits": {"memory": [512]}}, "limits.memory[0]", "no unit"),
@@ -101,6 +103,7 @@ SHAPE = {"shape": "hero_snapshot", "sizes": ["5MB"]}
         ({"budget": [{"peak": "1GiB"}]}, "budget[0].worker", "missing"),
         ({"budget": [{"worker": "streaming", "pek": "1GiB"}]}, "budget[0].pek", "unknown key"),
         ({"budget": [{"worker": "streaming", "peak": "0MiB"}]}, "budget[0].peak", "no memory"),
+        ({"budget": [{"worker": "streaming", "peak": "64"}]}, "budget[0].peak", '"64MiB"'),
         ({"budget": [{"worker": "streaming", "growth": 2}]}, "budget[0].growth", '"2%"'),
         ({"budget": [{"worker": "streaming", "growth": "2"}]}, "budget[0].growth", "percentage"),
         *(

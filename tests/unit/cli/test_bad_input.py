@@ -125,6 +125,7 @@ def test_a_baseline_that_cannot_be_read(
     ("options", "words"),
     [
         (("--memory", "64Mb"), '--memory: "64Mb" is not a size'),
+        (("--memory", "512"), '--memory: "512" is 512 bytes, in which no program can start'),
         (("--memory", "0"), "--memory: a limit of zero"),
         (("--memory", "900TiB"), "--memory: 900TiB is above the memory"),
         (("--memory", "1GiB", "--memory", "1GiB"), '--memory: "1GiB" stands there twice'),
@@ -166,6 +167,8 @@ def test_a_command_that_is_not_there(refused: Refused, snapshot: Path) -> None:
         (("run",), "give one scenario file, or --snapshot"),
         (("run", "--", "python", "w.py"), "give one scenario file, or --snapshot"),
         (("run", "--snapshot", "export.json"), "give the command after `--`"),
+        (("run", "export.json"), "to replay it: --snapshot export.json"),
+        (("run", "--snapshot", "export.json", "--", "s.toml"), "--snapshot goes with a command"),
         (("run", "missing.toml"), "scenario missing.toml cannot be read: No such file"),
         (("run", "."), "scenario . cannot be read: Is a directory"),
         (("run", "latin.toml"), "cannot be read: it is not UTF-8"),
