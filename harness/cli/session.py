@@ -31,8 +31,6 @@ from harness.sandbox.contract import Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
 from harness.snapshots import resolve_snapshots
 from harness.store import (
-    LATEST,
-    REPORT,
     Store,
     baseline_path,
     check_writable,
@@ -77,7 +75,7 @@ def _replay(
 ) -> tuple[Report, Store]:
     scenario = request.scenario
     _check_workers(request)
-    check_writable(request.out / scenario.name / LATEST / REPORT, option="--out")
+    check_writable(request.out / scenario.name / "new", option="--out")
     baseline = load_baseline(baseline_path(request.baselines, scenario.name))
     sandbox = choose(scenario.sandbox)
     orders = OrderMaker(scenario, folder=request.folder, kind=sandbox.kind)

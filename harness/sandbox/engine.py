@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,11 +53,21 @@ def connect(*, timeout_s: int = _TIMEOUT_S) -> "APIClient":
     import docker  # noqa: PLC0415  (a quarter of a second, needed by this sandbox only)
     from docker.utils import kwargs_from_env  # noqa: PLC0415
 
+    settings = kwargs_from_env()
     try:
-        client = docker.APIClient(version="auto", timeout=timeout_s, **kwargs_from_env())
-    except docker.errors.DockerException as error:
+        _knock(settings.get("base_url", docker.constants.DEFAULT_UNIX_SOCKET))
+        client = docker.APIClient(version="auto", timeout=timeout_s, **settings)
+    except (docker.errors.DockerException, OSError) as error:
         raise SandboxError(f"no container engine answers: {_innermost(error)}") from error
     return client
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at `address`; the SDK would leak its socket there."""
+    path = address.rpartition("unix://")[2]
+    if path.startswith("/"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.connect(path)
 
 
 def _innermost(error: BaseException) -> str:

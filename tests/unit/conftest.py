@@ -1,7 +1,8 @@
 """Builders that the unit tests share: plausible values, with what a test is about changed."""
 
 import copy
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -21,6 +22,17 @@ _DOCUMENT: dict[str, Any] = {
     "limits": {"memory": ["512MiB"]},
     "worker": [{"name": "streaming", "command": ["{python}", "w.py", "{snapshot}"]}],
 }
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Be nobody in particular, where the tests run as root."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65534)
+    yield
+    if was_root:
+        os.seteuid(0)
 
 
 @pytest.fixture(scope="session")

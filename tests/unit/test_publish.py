@@ -112,17 +112,6 @@ def test_what_cannot_be_written_is_said_beforehand(name: str, words: str, tmp_pa
         check_writable(tmp_path / name, option="-o")
 
 
-@pytest.fixture
-def ordinary_user() -> Iterator[None]:
-    """Be nobody in particular, where the tests run as root."""
-    was_root = os.geteuid() == 0
-    if was_root:
-        os.seteuid(65534)
-    yield
-    if was_root:
-        os.seteuid(0)
-
-
 @pytest.mark.usefixtures("ordinary_user")
 @pytest.mark.parametrize("place", ["closed", "closed/report.json", "closed/new/report.json"])
 def test_what_this_user_may_not_write(place: str) -> None:

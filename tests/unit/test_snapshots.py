@@ -1,6 +1,6 @@
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -122,17 +122,6 @@ def test_what_cannot_be_replayed_is_bad_input(
     with pytest.raises(InputError) as caught:
         resolve("a.json", name)
     assert words in str(caught.value)
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[None]:
-    """Be nobody in particular, where the tests run as root."""
-    was_root = os.geteuid() == 0
-    if was_root:
-        os.seteuid(65534)
-    yield
-    if was_root:
-        os.seteuid(0)
 
 
 @pytest.mark.usefixtures("ordinary_user")

@@ -1,5 +1,6 @@
 import os
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -77,7 +78,9 @@ def test_output_is_removed_unless_it_is_kept(tmp_path: Path) -> None:
         assert folder.exists() is keep_output
 
 
-def test_output_nested_deeper_than_pythons_stack_is_removed(store: Store) -> None:
+@pytest.fixture
+def deep(store: Store) -> Iterator[Path]:
+    """Return the output folder of run 1 with folders in it nested deeper than Python's stack."""
     folder = store.output_folder(1)
     place = os.open(folder, os.O_RDONLY)
     for _ in range(1500):
@@ -86,8 +89,14 @@ def test_output_nested_deeper_than_pythons_stack_is_removed(store: Store) -> Non
         os.close(place)
         place = deeper
     os.close(place)
+    yield folder
+    # What stays would stop pytest's own clearing up.
+    subprocess.run(["rm", "-rf", "--", folder], check=True)
+
+
+def test_output_nested_deeper_than_pythons_stack_is_removed(store: Store, deep: Path) -> None:
     store.drop_output(1)
-    assert not folder.exists()
+    assert not deep.exists()
 
 
 def test_output_that_a_worker_replaced_by_a_link_takes_nothing_with_it(
