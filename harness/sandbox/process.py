@@ -80,7 +80,9 @@ def _mark_of(folder: Path) -> str | None:
     except OSError:
         return None
     prefix = f"{MARK}=".encode()
-    return next((w[len(prefix) :].decode() for w in words if w.startswith(prefix)), None)
+    return next(
+        (w[len(prefix) :].decode("utf-8", "replace") for w in words if w.startswith(prefix)), None
+    )
 
 
 class TreeMeter:

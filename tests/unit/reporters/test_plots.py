@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 import harness
-from harness.core.ending import Ending
+from harness.core.ending import Ending, Killed
 from harness.core.peaks import Sample
 from harness.core.report import Report
 from harness.reporters.picture import picture_of
@@ -76,10 +76,22 @@ def test_long_timelines_are_thinned_and_keep_peak_and_ends(passing: Report) -> N
         Sample(at_s=number / 100, anon_bytes=2**30 if number == 1234 else 2**20)
         for number in range(4096)
     ]
-    line = picture_of(passing, {1: samples}).panels[0].lines[0]
+    runs = tuple(
+        msgspec.structs.replace(run, killed=None, ending=Ending.COMPLETED) for run in passing.runs
+    )
+    completed = msgspec.structs.replace(passing, runs=runs)
+    line = picture_of(completed, {1: samples}).panels[0].lines[0]
     assert len(line.at_s) <= 800
     assert (line.at_s[0], line.at_s[-1]) == (0.0, 40.95)
     assert max(line.mib) == 1024.0
+
+
+def test_the_line_of_a_killed_worker_ends_at_its_peak(passing: Report) -> None:
+    samples = [Sample(at_s=step, anon_bytes=mib << 20) for step, mib in enumerate((1, 9, 2, 0))]
+    killed = msgspec.structs.replace(passing.runs[0], killed=Killed.MAIN)
+    report = msgspec.structs.replace(passing, runs=(killed, *passing.runs[1:]))
+    line = picture_of(report, {1: samples}).panels[0].lines[0]
+    assert line.mib == (1.0, 9.0)
 
 
 def test_times_far_apart_share_a_panel(passing: Report, timelines_of: TimelinesOf) -> None:
