@@ -19,9 +19,6 @@ REPOSITORY = Path(__file__).parents[2]
 MACHINE = REPOSITORY / "tests" / "vm" / "machine.py"
 ENDINGS = "tests/integration/test_endings.py"
 ABOVE = "tests/integration/test_limits_above.py"
-TIMELINE = "tests/integration/test_timeline.py"
-# Mounting a full disk takes root, so an ordinary user's scope is left out of this row.
-FULL = "tests/integration/test_pipeline.py::test_a_full_output_folder_is_said"
 TRUTH = "tests/integration/test_truth.py"
 PYTEST = (
     "OOMPROOF_NO_SKIPS=1 OOMPROOF_TEST_EMULATED=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 "
@@ -73,7 +70,7 @@ def test_cgroup_v2_with_docker_and_bare(share: Path) -> None:
     run_in_machine(
         share,
         f"bash tests/vm/docker_up.sh && {PYTEST} {ENDINGS} {ABOVE} "
-        f"{FULL} {TIMELINE} -m 'docker or cgroup' --junit-xml={xml}",
+        f"-m 'docker or cgroup' --junit-xml={xml}",
     )
     passed = results(xml)
     assert "test_ending[docker-killed at the limit]" in passed
@@ -87,7 +84,7 @@ def test_docker_with_the_systemd_driver(share: Path) -> None:
     run_in_machine(
         share,
         f"bash tests/vm/docker_up.sh && docker info -f '{{{{.CgroupDriver}}}}' && "
-        f"{PYTEST} {ENDINGS} {ABOVE} {FULL} -m docker --junit-xml={xml}",
+        f"{PYTEST} {ENDINGS} {ABOVE} -m docker --junit-xml={xml}",
         systemd=True,
     )
     passed = results(xml)
