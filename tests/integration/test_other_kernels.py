@@ -19,6 +19,9 @@ REPOSITORY = Path(__file__).parents[2]
 MACHINE = REPOSITORY / "tests" / "vm" / "machine.py"
 ENDINGS = "tests/integration/test_endings.py"
 ABOVE = "tests/integration/test_limits_above.py"
+TIMELINE = "tests/integration/test_timeline.py"
+# Mounting a full disk takes root, so an ordinary user's scope is left out of this row.
+FULL = "tests/integration/test_pipeline.py::test_a_full_output_folder_is_said"
 TRUTH = "tests/integration/test_truth.py"
 PYTEST = (
     "OOMPROOF_NO_SKIPS=1 OOMPROOF_TEST_EMULATED=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 "
@@ -70,7 +73,7 @@ def test_cgroup_v2_with_docker_and_bare(share: Path) -> None:
     run_in_machine(
         share,
         f"bash tests/vm/docker_up.sh && {PYTEST} {ENDINGS} {ABOVE} "
-        f"-m 'docker or cgroup' --junit-xml={xml}",
+        f"{FULL} {TIMELINE} -m 'docker or cgroup' --junit-xml={xml}",
     )
     passed = results(xml)
     assert "test_ending[docker-killed at the limit]" in passed
