@@ -20,6 +20,7 @@ from harness.sandbox.group import (
     MeterV2,
     check_limits,
     failures_above_v1,
+    high_water_bytes,
     kill_all,
     kills_v2,
     pids_of,
@@ -134,7 +135,9 @@ class ContainerGroups:
             control = flat_keyed(read_text(self._own / "memory.oom_control") or "")
             self._oom_kills = max(self._oom_kills, control.get("oom_kill", 0))
         if self._parent is None:
-            self._high_water_bytes = self._read_high_water(self._own) or self._high_water_bytes
+            self._high_water_bytes = (
+                high_water_bytes(self._own, self._version) or self._high_water_bytes
+            )
 
     def check(self, asked: int | None) -> None:
         """Raise SandboxError where the limits that were read back are not what was asked."""
@@ -173,12 +176,7 @@ class ContainerGroups:
         """Return the kernel's high-water counter: of the parent, or as it was last read."""
         if self._parent is None:
             return self._high_water_bytes
-        return self._read_high_water(self._folder(self._top))
-
-    def _read_high_water(self, folder: Path) -> int | None:
-        name = "memory.max_usage_in_bytes" if self._version == 1 else "memory.peak"
-        text = read_text(folder / name)
-        return int(text) if text else None
+        return high_water_bytes(self._folder(self._top), self._version)
 
     def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
         """Return the kernel's kills in the container, and whose limit they were for.

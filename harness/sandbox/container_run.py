@@ -49,11 +49,6 @@ class _Task:
             self.error = error
         os.eventfd_write(self.fd, 1)
 
-    def join(self, *, seconds: float) -> bool:
-        """Wait for the end; return whether it came."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
     def close(self) -> None:
         """Close the descriptor; where the thread still runs it is left to it."""
         if not self._thread.is_alive():

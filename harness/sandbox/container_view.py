@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from harness.core.ending import LimitReached
 from harness.core.errors import SandboxError
 from harness.core.peaks import Timeline
-from harness.sandbox.container_groups import ContainerGroups, Parent
-from harness.sandbox.engine import Engine
+from harness.sandbox.container_groups import ContainerGroups
 from harness.sandbox.group import Kills, Meter
 from harness.sandbox.kernel import MemoryParts, parts_v1, parts_v2
 
@@ -57,10 +56,6 @@ class GroupsView(ContainerGroups):
     """The view through this machine's cgroups: exact."""
 
     approximate = False
-
-    def __init__(self, engine: Engine, parent: Parent | None) -> None:
-        """Make the groups above the container; see `ContainerGroups`."""
-        super().__init__(engine, parent)
 
     def follow(self, container: str, pid: int | None) -> bool:
         """Find the container's group and read the counters that vanish with it."""

@@ -25,6 +25,7 @@ from harness.sandbox.engine import (
 )
 from harness.sandbox.groups import sweep_groups
 from harness.sandbox.identity import new_name
+from harness.sandbox.machine import machine_memory_bytes
 from harness.sandbox.places import hierarchy_tops
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class DockerSandbox:
             image=self._image,
             tag=found.tag,
             parent=parent.argument if parent else None,
-            shared_memory_bytes=order.memory_limit_bytes or _machine_bytes(),
+            shared_memory_bytes=order.memory_limit_bytes or machine_memory_bytes(),
             user=f"{os.getuid()}:{os.getgid()}",
         )
         try:
@@ -135,7 +136,3 @@ class DockerSandbox:
             return ()
         names = remove_leftovers(client)
         return (*names, *sweep_groups(hierarchy_tops()))
-
-
-def _machine_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

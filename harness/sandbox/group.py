@@ -267,6 +267,13 @@ def _leftover(group: Path) -> tuple[int, int]:
     return usage - kernel, kernel
 
 
+def high_water_bytes(group: Path, version: int) -> int | None:
+    """Return the kernel's high-water counter of a group; v2 has one since Linux 5.19."""
+    name = "memory.max_usage_in_bytes" if version == 1 else "memory.peak"
+    text = read_text(group / name)
+    return int(text) if text else None
+
+
 def pids_of(group: Path) -> tuple[int, ...]:
     """Return the processes of a group, without those of groups below it."""
     text = read_text(group / "cgroup.procs") or ""

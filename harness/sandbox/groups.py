@@ -17,6 +17,7 @@ from harness.sandbox.group import (
     MeterV2,
     cpu_quota,
     failures_above_v1,
+    high_water_bytes,
     kill_all,
     kills_v2,
     pids_below,
@@ -130,9 +131,7 @@ class RunGroups:
 
     def high_water_bytes(self) -> int | None:
         """Return the kernel's high-water counter; v2 has one since Linux 5.19, None before."""
-        name = "memory.max_usage_in_bytes" if self._place.version == 1 else "memory.peak"
-        text = read_text(self.memory / name)
-        return int(text) if text else None
+        return high_water_bytes(self.memory, self._place.version)
 
     def clear(self, timeline: Timeline) -> Timeline:
         """Return the timeline without reclaimable slab, which v1 counts with the rest.
