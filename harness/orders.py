@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from harness.core.case import Case
-from harness.core.command import fill
+from harness.core.command import fill, placeholders
 from harness.core.conditions import PYTHON_HASH_SEED
-from harness.core.errors import InputError
+from harness.core.errors import InputError, SandboxError
 from harness.core.scenario import SandboxKind, SandboxSettings, Scenario, Worker
 from harness.core.units import format_bytes
+from harness.node_program import ADVICE, find_node
 from harness.sandbox.contract import MountRequest, Order
 from harness.sandbox.engine import HOST_IMAGE
 from harness.sandbox.machine import machine_memory_bytes
 
 _IMAGE_PYTHON: Final = "python3"
+_IMAGE_NODE: Final = "node"
 
 
 class OrderMaker:
@@ -27,6 +29,7 @@ class OrderMaker:
         """Make orders for commands that start in `folder`."""
         self._scenario = scenario
         self._folder = folder
+        self._kind = kind
         self._settings: SandboxSettings = scenario.sandbox
         self._is_here = kind is not SandboxKind.DOCKER or self._settings.image == HOST_IMAGE
 
@@ -41,8 +44,18 @@ class OrderMaker:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 
+    @property
+    def python(self) -> str:
+        """What ``{python}`` stands for."""
+        return sys.executable if self._is_here else _IMAGE_PYTHON
+
     def order(self, case: Case, output_folder: Path) -> Order:
-        """Return the order for one run of `case` that writes to `output_folder`."""
+        """Return the order for one run of `case` that writes to `output_folder`.
+
+        Raises:
+            SandboxError: the command asks for Node.js, which is not here.
+
+        """
         return Order(
             command=self._command(self._worker(case), case, output_folder),
             environment={
@@ -66,12 +79,23 @@ class OrderMaker:
     def _command(self, worker: Worker, case: Case, output_folder: Path) -> tuple[str, ...]:
         values = {
             **{name: _text(value) for name, value in case.settings.items()},
-            "python": sys.executable if self._is_here else _IMAGE_PYTHON,
+            "python": self.python,
             "snapshot": case.snapshot.path,
             "output": str(output_folder),
         }
+        if "node" in placeholders(worker.command_line()):
+            values["node"] = self.node()
         paths = tuple(snapshot.path for snapshot in case.snapshots)
         return fill(worker.command_line(), values, paths)
+
+    def node(self) -> str:
+        """Return what ``{node}`` stands for; where there is none, its cases have no verdict."""
+        if not self._is_here:
+            return _IMAGE_NODE
+        node = find_node(search_path=self.environment.get("PATH"))
+        if node is None:
+            raise SandboxError(f"the worker was not run, because {ADVICE}")
+        return node
 
     def check(self, *, source: str, only: Collection[str] = ()) -> None:
         """Check what can be known before any run: commands, mounts, limits.
@@ -79,14 +103,16 @@ class OrderMaker:
         `only` names the workers that are wanted; empty wants all.
 
         Raises:
-            InputError: a command or a mount is not there, or a limit is above this machine's
-                memory. The message names the key in `source`.
+            InputError: a command or a mount is not there, a limit is above this machine's
+                memory, or the sandbox cannot hold what was asked; the message names the key in
+                `source`.
 
         """
         for problem in (
             *self._missing_commands(only),
             *self._missing_mounts(),
             *self._high_limits(),
+            *self._unheld_settings(),
         ):
             raise InputError(f"{source}: {problem}")
 
@@ -112,6 +138,13 @@ class OrderMaker:
         for index, text in enumerate(self._settings.mounts):
             if not os.path.exists(_mount(text).path):  # noqa: PTH110  (never raises)
                 yield f'sandbox.mounts[{index}]: "{text}" is not there'
+
+    def _unheld_settings(self) -> Iterable[str]:
+        if self._kind is SandboxKind.PROCESS and self._settings.cpus is not None:
+            yield (
+                "sandbox.cpus: the process sandbox cannot limit processor time; take it out, or "
+                "use docker or cgroup"
+            )
 
     def _high_limits(self) -> Iterable[str]:
         machine_bytes = machine_memory_bytes()

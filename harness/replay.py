@@ -2,13 +2,12 @@
 
 import contextlib
 import dataclasses
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -19,24 +18,25 @@ from harness.core.case import Case
 from harness.core.conditions import Conditions
 from harness.core.encoding import encode_json
 from harness.core.ending import Ending
-from harness.core.errors import InterruptedRunError, NoVerdictError
+from harness.core.errors import (
+    InputError,
+    InterruptedRunError,
+    NoVerdictError,
+    OomproofError,
+)
 from harness.core.finding import Finding, Severity, Subject
+from harness.core.growth import growth_laws
+from harness.core.law_budget import judge_largest
 from harness.core.report import SCHEMA, Report, judge
-from harness.core.run import Observation, Purpose, Run, failed_run, run_of
+from harness.core.run import Purpose, Run
+from harness.core.scaling import ScalingLaw, probes, scaling_laws
 from harness.core.scenario import Scenario
 from harness.core.verdict import Verdict, verdict_of
+from harness.execution import Executor
 from harness.orders import OrderMaker
 from harness.sandbox.contract import Sandbox
-from harness.snapshots import invalid_json_at, warm
-from harness.store import REPORT, Store, publish, shortened
-
-_FULL_BYTES: Final = 1024 * 1024
-_FULL_WORDS: Final = (
-    "No space left on device",
-    "ENOSPC",
-    "database or disk is full",
-    "Disk quota exceeded",
-)
+from harness.snapshots import ProbeMaker, invalid_json_at
+from harness.store import REPORT, Store, publish
 
 
 class Progress(Protocol):
@@ -66,6 +66,8 @@ class Plan:
     Attributes:
         memory_bytes: what this machine can spare; runs side by side must fit in it together.
         jobs: how many runs may go on at once.
+        confirm_largest: run snapshots a little below and above the largest that fits each limit.
+        probes: makes those snapshots; None where they cannot be made, because files are replayed.
 
     """
 
@@ -75,6 +77,8 @@ class Plan:
     baseline: Baseline | None
     memory_bytes: int
     jobs: int = 1
+    confirm_largest: bool = False
+    probes: ProbeMaker | None = None
 
     def runs(self) -> tuple[PlannedRun, ...]:
         """Return the runs in order: every case, then every case again for each repeat."""
@@ -93,8 +97,7 @@ class Replay:
     ) -> None:
         """Prepare; `report` does the work."""
         self._plan = plan
-        self._sandbox = sandbox
-        self._orders = orders
+        self._executor = Executor(sandbox=sandbox, orders=orders, store=store)
         self._store = store
         self._progress = progress
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -116,11 +119,15 @@ class Replay:
         self._save(self._make_report((), (), Verdict.NONE, finished=False))
         self._run_all(planned, stop)
         self._confirm(stop)
+        if self._plan.confirm_largest and self._plan.probes is not None:
+            self._confirm_largest(self._plan.probes, stop)
         runs = tuple(sorted(self._runs, key=lambda run: run.number))
         # Asked to stop when all had been run, there was nothing left to stop.
         made = sum(run.purpose is Purpose.VERDICT for run in runs)
         interrupted = stop() and made < len(planned)
         more = [*_output_findings(runs), *_snapshot_findings(runs), *self._unsaved]
+        if self._plan.confirm_largest:
+            more.extend(judge_largest(self._laws(runs), can_probe=self._plan.probes is not None))
         if interrupted:
             more.append(_interruption(made, len(planned)))
         findings, verdict = judge(
@@ -160,52 +167,17 @@ class Replay:
             self._progress.run_ended(run)
 
     def _execute(self, planned: PlannedRun, stop: Callable[[], bool]) -> Run:
-        case, number = planned.case, planned.number
-        kind = str(self._sandbox.kind)
-        try:
-            output = self._store.output_folder(number)
-            try:
-                warm(case.snapshots)
-                observation = self._sandbox.run(self._orders.order(case, output), stop)
-                run = run_of(
-                    observation,
-                    number=number,
-                    case=case,
-                    sandbox=kind,
-                    repeat=planned.repeat,
-                    purpose=planned.purpose,
-                    output_folder_full=_is_full(output, observation.output.stderr_tail),
-                )
-            finally:
-                self._store.drop_output(number)
-            return self._keep(run, observation)
-        except InterruptedRunError:
-            raise
-        except (NoVerdictError, OSError) as error:
-            return self._save_failure(planned, kind, str(error))
-
-    def _keep(self, run: Run, observation: Observation) -> Run:
-        """Save a run; what was measured stays in the report also where it cannot be saved."""
-        try:
-            return self._store.save_run(run, observation.timeline.samples())
-        except (NoVerdictError, OSError) as error:
-            message = f"Run {run.number} could not be saved whole: {error}."
-            with self._lock:
-                self._unsaved.append(_unsaved(message, Severity.NOTE))
-            return shortened(run)
-
-    def _save_failure(self, planned: PlannedRun, kind: str, reason: str) -> Run:
-        run = failed_run(
+        executed = self._executor.execute(
+            planned.case,
             number=planned.number,
-            case=planned.case,
-            sandbox=kind,
             repeat=planned.repeat,
             purpose=planned.purpose,
-            reason=reason,
+            stop=stop,
         )
-        with contextlib.suppress(NoVerdictError):  # a full disk may be what failed
-            return self._store.save_run(run, ())
-        return run
+        if executed.problem:
+            with self._lock:
+                self._unsaved.append(_unsaved(executed.problem, Severity.NOTE))
+        return executed.run
 
     def _confirm(self, stop: Callable[[], bool]) -> None:
         """Run the cases whose budget lies inside their peak's interval at that budget."""
@@ -219,6 +191,28 @@ class Replay:
             )
             self._progress.run_started(planned, first + len(wanted) - 1)
             self._run(planned, stop)
+
+    def _confirm_largest(self, maker: ProbeMaker, stop: Callable[[], bool]) -> None:
+        """Run a little below and a little above the largest snapshot that fits each limit."""
+        runs = tuple(sorted(self._runs, key=lambda run: run.number))
+        wanted = probes(self._laws(runs), runs)
+        first = max((run.number for run in runs), default=0) + 1
+        for number, probe in enumerate(wanted, start=first):
+            if stop():
+                return
+            try:
+                with maker.snapshot(probe.input_bytes) as snapshot:
+                    case = msgspec.structs.replace(probe.case, snapshot=snapshot)
+                    planned = PlannedRun(number=number, case=case, purpose=Purpose.CONFIRMATION)
+                    self._progress.run_started(planned, first + len(wanted) - 1)
+                    self._run(planned, stop)
+            except InterruptedRunError:
+                return
+            except (InputError, NoVerdictError) as error:
+                self._unsaved.append(_unmade(probe.case, error))
+
+    def _laws(self, runs: Sequence[Run]) -> tuple[ScalingLaw, ...]:
+        return scaling_laws(runs, self._plan.scenario.limits.memory)
 
     def _make_report(
         self, runs: tuple[Run, ...], findings: tuple[Finding, ...], verdict: Verdict, *,
@@ -235,6 +229,8 @@ class Replay:
             findings=findings,
             finished=finished,
             planned_runs=len(self._plan.runs()),
+            laws=self._laws(runs),
+            growth=growth_laws(runs),
         )
 
     def _save(self, report: Report) -> None:
@@ -248,6 +244,17 @@ def _unsaved(message: str, severity: Severity) -> Finding:
         severity=severity,
         message=message,
         next_step="Free some space, or name another folder with --out, and run again.",
+    )
+
+
+def _unmade(case: Case, error: OomproofError) -> Finding:
+    return Finding(
+        budget=Subject.LARGEST,
+        worker=case.worker,
+        severity=Severity.NOTE,
+        message=f"A snapshot to confirm what fits {case.memory_limit_label} could not be made: "
+        f"{error}.",
+        case=case.name,
     )
 
 
@@ -283,17 +290,6 @@ class Room:
             with self._changed:
                 self._free_bytes += wanted_bytes
                 self._changed.notify_all()
-
-
-def _is_full(output: Path, stderr_tail: str) -> bool:
-    """Whether a worker's output folder has no room left, seen there or in its last words."""
-    if any(words in stderr_tail for words in _FULL_WORDS):
-        return True
-    try:
-        space = os.statvfs(output)
-    except OSError:
-        return False
-    return space.f_bavail * space.f_frsize < _FULL_BYTES
 
 
 def _output_findings(runs: Iterable[Run]) -> Iterable[Finding]:

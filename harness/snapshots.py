@@ -1,5 +1,6 @@
 """Snapshots: found or generated, measured and hashed, warmed before a run, checked after one."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import ijson
+import msgspec
 
 from harness.core.case import Snapshot
 from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.scenario import SnapshotSource
-from harness.core.units import format_bytes
+from harness.core.units import format_bytes, format_megabytes
 from harness.store import replacing
 from synthetic import SHAPES, generate
 from synthetic import VERSION as GENERATOR_VERSION
@@ -74,6 +76,38 @@ def _generated(source: SnapshotSource, cache: Path, progress: ByteProgress) -> I
 def _is_whole(path: Path, size_bytes: int) -> bool:
     """Whether a generated snapshot is there, not cut short by a loss of power or by hand."""
     return path.is_file() and path.stat().st_size == size_bytes
+
+
+class ProbeMaker:
+    """Makes snapshots like a scenario's own synthetic ones in any size, each for one run only."""
+
+    def __init__(self, source: SnapshotSource, *, cache: Path, progress: ByteProgress) -> None:
+        """Make snapshots of `source`, which has a shape; `cache` holds each while it is used."""
+        self._source = source
+        self._cache = cache
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def snapshot(self, size_bytes: int) -> Iterator[Snapshot]:
+        """Hold a snapshot of `size_bytes`.
+
+        Raises:
+            InputError: the size is too small for the shape.
+            NoVerdictError: it could not be written.
+
+        """
+        shape, seed = self._source.shape or "", self._source.seed
+        path = self._cache / f"probe-{os.getpid()}-{shape}-{size_bytes}-seed{seed}.json"
+        try:
+            made = write_snapshot(
+                path, shape, size_bytes=size_bytes, seed=seed, progress=self._progress
+            )
+            yield msgspec.structs.replace(
+                made, label=format_megabytes(size_bytes), shape=f"{shape} seed {seed}"
+            )
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def snapshot_chunks(shape: str, *, size_bytes: int, seed: int) -> Iterator[bytes]:
@@ -192,17 +226,19 @@ def warm(snapshots: Iterable[Snapshot]) -> None:
     """Read each snapshot once, so that its pages are in the cache and charged to no worker.
 
     Raises:
-        NoVerdictError: a snapshot is gone or has another size than before.
+        NoVerdictError: a snapshot is gone, or is another one than before.
 
     """
     for snapshot in snapshots:
+        digest = hashlib.sha256()
         try:
-            seen_bytes = sum(len(chunk) for _, chunk in _chunks(Path(snapshot.path)))
+            for _, chunk in _chunks(Path(snapshot.path)):
+                digest.update(chunk)
         except OSError as error:
             raise NoVerdictError(
                 f"snapshot {snapshot.path} cannot be read any more: {error.strerror}"
             ) from error
-        if seen_bytes != snapshot.bytes:
+        if digest.hexdigest() != snapshot.sha256:
             raise NoVerdictError(f"snapshot {snapshot.path} has changed since the start")
 
 

@@ -164,10 +164,15 @@ class Store:
         """Return the samples of each run of `report`, those that can be read."""
         found: dict[int, tuple[Sample, ...]] = {}
         for run in report.runs:
-            with contextlib.suppress(*_UNREADABLE):
-                data = (self._run_folder(run.number) / _TIMELINE).read_bytes()
-                found[run.number] = _decode_samples(data)
+            if (samples := self.samples(run)) is not None:
+                found[run.number] = samples
         return found
+
+    def samples(self, run: Run) -> tuple[Sample, ...] | None:
+        """Return the samples of one run; None where they cannot be read."""
+        with contextlib.suppress(*_UNREADABLE):
+            return _decode_samples((self._run_folder(run.number) / _TIMELINE).read_bytes())
+        return None
 
     def unreported_runs(self, report: Report) -> tuple[Run, ...]:
         """Return the runs that were saved but are not in `report`: it was killed before its end."""

@@ -10,7 +10,7 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
-from harness.cli import baseline, doctor, generate, report, run
+from harness.cli import baseline, doctor, generate, report, reproduce, requirement, run
 from harness.cli.output import hush, prepare_streams
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
     "{snapshot}",
 )
 app.command("run", epilog=run.EXAMPLE)(run.run)
+app.command("reproduce", epilog=reproduce.EXAMPLE)(reproduce.reproduce)
+app.command("requirement", epilog=requirement.EXAMPLE)(requirement.requirement)
 app.command("generate", epilog=generate.EXAMPLE)(generate.generate)
 app.add_typer(baseline.app, name="baseline")
 app.command("report", epilog=report.EXAMPLE)(report.report)

@@ -26,6 +26,7 @@ class EventLines:
         self._stream = stream
         self._lock = threading.Lock()
         self._told_s = time.monotonic()
+        self._has_spoken = False
 
     def note(self, text: str) -> None:
         """Say something."""
@@ -33,6 +34,13 @@ class EventLines:
             self._stream.write(f"{one_line(text)}\n")
             self._stream.flush()
             self._told_s = time.monotonic()
+            self._has_spoken = True
+
+    def close(self) -> None:
+        """Set what was said apart from what follows."""
+        if self._has_spoken:
+            self._stream.write("\n")
+            self._stream.flush()
 
     def task(self, text: str) -> None:
         """Say what is being done, if nothing was said for a while."""
@@ -97,7 +105,9 @@ AnyProgress: TypeAlias = EventLines | LiveBar
 def progress_on(stream: TextIO) -> Iterator[AnyProgress]:
     """Show progress on `stream`: live where it is a terminal."""
     if not stream.isatty():
-        yield EventLines(stream)
+        lines = EventLines(stream)
+        yield lines
+        lines.close()
         return
     from rich.console import Console
     from rich.progress import (
@@ -116,7 +126,7 @@ def progress_on(stream: TextIO) -> Iterator[AnyProgress]:
 
 def _title(planned: PlannedRun) -> str:
     again = f" (repeat {planned.repeat})" if planned.repeat > 1 else ""
-    why = " (confirming the budget)" if planned.purpose is Purpose.CONFIRMATION else ""
+    why = " (confirming)" if planned.purpose is Purpose.CONFIRMATION else ""
     return f"{planned.case.name}{again}{why}"
 
 

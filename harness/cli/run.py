@@ -2,11 +2,12 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from harness.cli.options import SOURCE, as_options
 
 if TYPE_CHECKING:
     from harness.core.scenario import Scenario
@@ -15,14 +16,16 @@ EXAMPLE = (
     "Examples: oomproof run scenarios/hero_snapshots/scenario.toml --- "
     "oomproof run --snapshot export.json --memory 512MiB -- python worker.py {snapshot}"
 )
-_AD_HOC: Final = "command line"
 _OPTIONS: Final = {
     "limits.memory": "--memory",
     "limits.timeout": "--timeout",
     "snapshots.files": "--snapshot",
     "worker[0].command": "COMMAND",
 }
-_KEY: Final = re.compile(rf"^{_AD_HOC}: ({'|'.join(map(re.escape, _OPTIONS))})(?:\[\d+\])?(?=:)")
+_INTERPRETER: Final = re.compile(
+    r"(\{python\}|python|pypy|node|deno|bun|ruby|perl|php|sh|bash)[\d.]*$"
+)
+_SCRIPTS: Final = {".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".sh"}
 
 
 def run(
@@ -51,6 +54,13 @@ def run(
     repeat: Annotated[
         int | None, typer.Option(min=1, max=1000, help="How often to run each case.")
     ] = None,
+    confirm_largest: Annotated[
+        bool,
+        typer.Option(
+            "--confirm-largest",
+            help="Run snapshots of 97 and 103 % of the largest that fits each limit, too.",
+        ),
+    ] = False,
     jobs: Annotated[
         int, typer.Option(min=1, help="Runs side by side, while their limits fit in memory.")
     ] = 1,
@@ -78,7 +88,7 @@ def run(
 
     if schema:
         return _print_schema()
-    with _as_options() if snapshot else contextlib.nullcontext():
+    with as_options(_OPTIONS) if snapshot else contextlib.nullcontext():
         scenario, folder, source = _scenario(words, snapshot, memory, timeout)
         request = Request(
             scenario=_override(scenario, sandbox=sandbox, image=image, repeat=repeat),
@@ -90,19 +100,9 @@ def run(
             baselines=baselines,
             keep_output=keep_output,
             as_json=json,
+            confirm_largest=confirm_largest,
         )
         return run_session(request)
-
-
-@contextlib.contextmanager
-def _as_options() -> Iterator[None]:
-    """Let errors name the options that stand for a scenario's keys on the command line."""
-    from harness.core.errors import InputError
-
-    try:
-        yield
-    except InputError as error:
-        raise InputError(_KEY.sub(lambda match: _OPTIONS[match[1]], str(error))) from error
 
 
 def _print_schema() -> int:
@@ -130,7 +130,7 @@ def _scenario(
         if len(words) == 1 and words[0].endswith(".toml"):
             raise InputError(f"--snapshot goes with a command; {words[0]} has snapshots of its own")
         document = _ad_hoc(words, snapshots, memory, timeout)
-        return scenario_of(document, source=_AD_HOC), Path.cwd(), _AD_HOC
+        return scenario_of(document, source=SOURCE), Path.cwd(), SOURCE
     if not words or len(words) != 1:
         raise InputError(
             "give one scenario file, or --snapshot FILE --memory SIZE -- COMMAND; see `oomproof "
@@ -162,8 +162,15 @@ def _ad_hoc(
         "name": "ad-hoc",
         "snapshots": {"files": [str(path.absolute()) for path in snapshots]},
         "limits": {"memory": memory or ["unlimited"], "timeout": timeout or "120s"},
-        "worker": [{"name": Path(words[0]).name or words[0], "command": words}],
+        "worker": [{"name": _name(words), "command": words}],
     }
+
+
+def _name(words: list[str]) -> str:
+    """Return what to call a command: its program, or the script that its interpreter runs."""
+    program = Path(words[0]).name or words[0]
+    scripts = (Path(word).name for word in words[1:] if Path(word).suffix in _SCRIPTS)
+    return next(scripts, program) if _INTERPRETER.match(program) else program
 
 
 def _override(

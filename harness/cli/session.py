@@ -29,7 +29,7 @@ from harness.reporters.terminal import render_terminal
 from harness.sandbox.choose import choose
 from harness.sandbox.contract import Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
-from harness.snapshots import resolve_snapshots
+from harness.snapshots import ByteProgress, ProbeMaker, resolve_snapshots
 from harness.store import (
     Store,
     baseline_path,
@@ -58,11 +58,12 @@ class Request:
     baselines: Path
     keep_output: bool
     as_json: bool
+    confirm_largest: bool = False
 
 
 def run_session(request: Request) -> int:
     """Replay, write the reports, print, and return the exit code."""
-    with progress_on(sys.stderr) as progress, _stopping() as stop:
+    with progress_on(sys.stderr) as progress, stopping() as stop:
         report, store = _replay(request, progress, stop)
         problems = _write_reports(report, store, progress)
     with unheard():
@@ -86,7 +87,7 @@ def _replay(
         snapshots = _snapshots(request, progress, stop)
     cases = cases_of(scenario, snapshots, request.workers)
     _check_expectations(request, cases)
-    _sweep(sandbox, progress)
+    sweep(sandbox, progress)
     plan = Plan(
         scenario=scenario,
         cases=cases,
@@ -94,6 +95,8 @@ def _replay(
         baseline=baseline,
         memory_bytes=available_memory_bytes(),
         jobs=request.jobs,
+        confirm_largest=request.confirm_largest,
+        probes=_probes(request, progress, stop),
     )
     store = new_store(request.out.absolute(), scenario.name, keep_output=request.keep_output)
     replay = Replay(plan, sandbox=sandbox, orders=orders, store=store, progress=progress)
@@ -112,13 +115,26 @@ def _naming(source: str) -> Iterator[None]:
 def _snapshots(
     request: Request, progress: AnyProgress, stop: Callable[[], bool]
 ) -> tuple[Snapshot, ...]:
+    source = request.scenario.snapshots
+    told = _told(progress, stop)
+    return resolve_snapshots(source, folder=request.folder, cache=cache_folder(), progress=told)
+
+
+def _told(progress: AnyProgress, stop: Callable[[], bool]) -> ByteProgress:
     def told(what: str, done: int, total: int) -> None:
         if stop():
             raise InterruptedRunError("stopped before any run")
         progress.bytes(what, done, total)
 
+    return told
+
+
+def _probes(request: Request, progress: AnyProgress, stop: Callable[[], bool]) -> ProbeMaker | None:
+    """Return what makes snapshots of any size; None where files are replayed."""
     source = request.scenario.snapshots
-    return resolve_snapshots(source, folder=request.folder, cache=cache_folder(), progress=told)
+    if source.shape is None:
+        return None
+    return ProbeMaker(source, cache=cache_folder(), progress=_told(progress, stop))
 
 
 def _check_workers(request: Request) -> None:
@@ -143,7 +159,8 @@ def _check_expectations(request: Request, cases: tuple[Case, ...]) -> None:
                 )
 
 
-def _sweep(sandbox: Sandbox, progress: AnyProgress) -> None:
+def sweep(sandbox: Sandbox, progress: AnyProgress) -> None:
+    """Remove what killed harnesses left, and say so."""
     for name in sandbox.sweep():
         progress.note(f"Removed {name}, which an earlier oomproof left when it was killed.")
 
@@ -164,7 +181,7 @@ def cache_folder() -> Path:
 
 
 @contextlib.contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
+def stopping() -> Iterator[Callable[[], bool]]:
     """Stop cleanly at the first Ctrl-C or SIGTERM; a second one is heeded at once."""
     asked = threading.Event()
     before: dict[signal.Signals, object] = {}
@@ -251,12 +268,17 @@ def print_report(report: Report, *, err: bool) -> None:
     """Print a report as fits the terminal; plain where there is none."""
     stream = sys.stderr if err else sys.stdout
     is_terminal = stream.isatty()
-    width = os.get_terminal_size(stream.fileno()).columns if is_terminal else 100
     encoding = (stream.encoding or "ascii").lower()
     text = render_terminal(
         report,
-        width=width,
+        width=width_of(err=err),
         color=is_terminal and not os.environ.get("NO_COLOR"),
         unicode="utf" in encoding,
     )
     typer.echo(text, err=err)
+
+
+def width_of(*, err: bool) -> int:
+    """Return the columns of the terminal that is printed to; a hundred where there is none."""
+    stream = sys.stderr if err else sys.stdout
+    return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 100

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import msgspec
 
@@ -11,21 +10,12 @@ from harness.core.case import Case
 from harness.core.conditions import Conditions, differences
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
+from harness.core.law_budget import judge_job_growth, judge_slopes
+from harness.core.noise import noise_floor_bytes
 from harness.core.quantity import Percent, Size
 from harness.core.run import Purpose, Run
-from harness.core.scaling import fit_line
 from harness.core.scenario import Budget, Scenario
 from harness.core.units import format_bytes
-
-# Relative spread of a peak over repeats of the same case, measured on each sandbox.
-NOISE: Final = {"cgroup": 0.001, "docker": 0.005, "process": 0.03, "fake": 0.0}
-# Charges are batched by 64 pages on each processor, so no counter is finer than this.
-NOISE_FLOOR_BYTES: Final = 512 * 1024
-
-
-def noise_floor_bytes(sandbox: str, peak_bytes: int) -> int:
-    """Return the difference in bytes below which two peaks are the same."""
-    return max(NOISE_FLOOR_BYTES, int(peak_bytes * NOISE.get(sandbox, 0.03)))
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +31,7 @@ def confirmations(scenario: Scenario, runs: Sequence[Run]) -> tuple[Confirmation
     done = {run.case.name for run in runs if run.purpose is Purpose.CONFIRMATION}
     for budget in scenario.budget:
         for run in _measured(runs, budget.worker):
-            if budget.peak is None or run.approximate or not _is_open(run, budget.peak):
+            if budget.peak is None or run.is_polled or not _is_open(run, budget.peak):
                 continue
             case = _case_at(run.case, budget.peak)
             if case.name not in done:
@@ -68,7 +58,7 @@ def _is_open(run: Run, size: Size) -> bool:
 def _survived(run: Run, size: Size) -> bool:
     """Whether a run completed under a kernel's limit of `size` or less, which decides."""
     limit_bytes = run.case.memory_limit_bytes
-    return not run.approximate and limit_bytes is not None and limit_bytes <= size.bytes
+    return not run.is_polled and limit_bytes is not None and limit_bytes <= size.bytes
 
 
 def _measured(runs: Sequence[Run], worker: str) -> Iterable[Run]:
@@ -97,7 +87,10 @@ def judge_budgets(
             growth = _judge_growth(budget, budget.growth, measured, conditions, baseline)
             findings.update(dict.fromkeys(growth))
         if budget.per_input_byte is not None:
-            findings.update(dict.fromkeys(_judge_slopes(budget, budget.per_input_byte, measured)))
+            findings.update(dict.fromkeys(judge_slopes(budget, budget.per_input_byte, runs)))
+        if budget.growth_per_snapshot is not None:
+            growing = judge_job_growth(budget, budget.growth_per_snapshot, runs)
+            findings.update(dict.fromkeys(growing))
     return tuple(findings)
 
 
@@ -206,7 +199,7 @@ def _unknown(budget: Budget, run: Run, subject: Subject, why: str) -> Finding:
         run=run.number,
         message=f"{run.case.name}: whether the budget `{subject}` is kept is not known: {why}.",
         next_step="Run it in the docker or cgroup sandbox, where a run at the budget decides."
-        if run.approximate
+        if run.is_polled
         else "Run it again; if this comes back, repeat the case.",
     )
 
@@ -297,42 +290,3 @@ def _by_case(runs: Iterable[Run]) -> dict[str, list[Run]]:
         if run.peak is not None:
             cases[run.case.name].append(run)
     return cases
-
-
-def _judge_slopes(budget: Budget, allowed: float, measured: Sequence[Run]) -> Iterable[Finding]:
-    groups: dict[str, list[Run]] = defaultdict(list)
-    for run in measured:
-        groups[f"{run.case.variant} · {run.case.memory_limit_label}"].append(run)
-    for name, runs in groups.items():
-        points = [(run.case.input_bytes, run.peak.peak_bytes) for run in runs if run.peak]
-        line = fit_line(points)
-        if line is None:
-            yield _no_slope(budget, name)
-        elif line.slope > allowed:
-            yield _over_slope(budget, name, line.slope, allowed)
-    if not groups:
-        yield _no_slope(budget, budget.worker)
-
-
-def _over_slope(budget: Budget, name: str, slope: float, allowed: float) -> Finding:
-    return Finding(
-        budget=Subject.PER_INPUT_BYTE,
-        worker=budget.worker,
-        severity=Severity.FAILURE,
-        case=name,
-        message=f"{name}: each byte of snapshot costs {slope:.4g} bytes of peak; the budget "
-        f"`per_input_byte` allows {allowed:g}.",
-        next_step="Something is kept for every record: look for lists, caches and batches that "
-        "grow with the input.",
-    )
-
-
-def _no_slope(budget: Budget, name: str) -> Finding:
-    return Finding(
-        budget=Subject.PER_INPUT_BYTE,
-        worker=budget.worker,
-        severity=Severity.NO_VERDICT,
-        case=name,
-        message=f"{name}: the budget `per_input_byte` needs runs of two sizes that completed.",
-        next_step="Add a smaller snapshot, or raise the limit.",
-    )

@@ -39,8 +39,18 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def snapshot_label(self) -> str:
-        """The snapshots' names together."""
-        return ", ".join(snapshot.label for snapshot in self.snapshots)
+        """The snapshots' names together: ``5MB, 50MB``, and ``5MB x 6`` for six passes."""
+        passes = self._passes
+        labels = [snapshot.label for snapshot in self.snapshots[: len(self.snapshots) // passes]]
+        return ", ".join(labels) + (f" x {passes}" if passes > 1 else "")
+
+    @property
+    def _passes(self) -> int:
+        """How many times over the snapshots are the same list."""
+        whole = self.snapshots
+        periods = (n for n in range(1, len(whole)) if len(whole) % n == 0 and whole[n] == whole[0])
+        period = next((n for n in periods if whole == whole[:n] * (len(whole) // n)), len(whole))
+        return len(whole) // period
 
     @property
     def input_bytes(self) -> int:
@@ -88,5 +98,5 @@ def cases_of(
 
 def _groups(worker: Worker, snapshots: tuple[Snapshot, ...]) -> tuple[tuple[Snapshot, ...], ...]:
     if "snapshots" in placeholders(worker.command_line()):
-        return (snapshots,)
+        return (snapshots * worker.passes,)
     return tuple((snapshot,) for snapshot in snapshots)

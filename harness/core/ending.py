@@ -47,6 +47,7 @@ class ExitFacts(msgspec.Struct, frozen=True, kw_only=True):
         oom_kills: kills by the kernel's OOM killer, counted in the run's own group.
         limit_reached: whose limit these kills were for; means nothing while `oom_kills` is 0.
         killed_over_limit: the harness itself killed the worker over its limit (process sandbox).
+        stopped_after_kill: the harness ended what was left some time after the kernel's kill.
         hit_deadline: the worker ran longer than its time and was stopped for it.
         stderr_tail: the end of the worker's error stream.
 
@@ -58,6 +59,7 @@ class ExitFacts(msgspec.Struct, frozen=True, kw_only=True):
     oom_kills: int = 0
     limit_reached: LimitReached = LimitReached.UNKNOWN
     killed_over_limit: bool = False
+    stopped_after_kill: bool = False
     hit_deadline: bool = False
     stderr_tail: str = ""
 
@@ -78,6 +80,8 @@ _TRACEBACK: Final = "Traceback (most recent call last):"
 _NOT_AT_THE_TOP: Final = ("Exception ignored in", "Exception in thread")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _V8_LIMIT: Final = ("JavaScript heap out of memory", "Reached heap limit")
+# The function that gives up for it tops the native stack, all that is left of a stream cut short.
+_V8_HANDLER: Final = re.compile(r" *1: 0x[0-9a-f]+ node::OOMErrorHandler\(.*")
 # A worker thread of Node.js has a heap of its own, and its end is an ordinary exception.
 _V8_THREAD: Final = "[ERR_WORKER_OUT_OF_MEMORY]"
 
@@ -98,7 +102,8 @@ def conclude(facts: ExitFacts) -> Conclusion:
 
 
 def _conclude_kill(facts: ExitFacts) -> Conclusion:
-    killed = Killed.MAIN if facts.signal == signal.SIGKILL else Killed.CHILD
+    was_main = facts.signal == signal.SIGKILL and not facts.stopped_after_kill
+    killed = Killed.MAIN if was_main else Killed.CHILD
     match facts.limit_reached:
         case LimitReached.OWN:
             who = "the main process" if killed is Killed.MAIN else "a child process"
@@ -161,6 +166,7 @@ def _exhausted_heap(stderr_tail: str) -> bool:
     return any(
         (line.startswith("FATAL ERROR:") and any(words in line for words in _V8_LIMIT))
         or (line.startswith("Error ") and _V8_THREAD in line)
+        or _V8_HANDLER.match(line)
         for line in stderr_tail.splitlines()
     )
 

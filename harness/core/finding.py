@@ -14,15 +14,18 @@ class Severity(enum.StrEnum):
 
 
 class Subject(enum.StrEnum):
-    """What a finding is about; the first four are what a scenario asks for."""
+    """What a finding is about; the first five are what a scenario asks for."""
 
     EXPECT = "expect"
     PEAK = "peak"
     GROWTH = "growth"
     PER_INPUT_BYTE = "per_input_byte"
+    GROWTH_PER_SNAPSHOT = "growth_per_snapshot"
     BASELINE = "baseline"
     SNAPSHOT = "snapshot"
+    LARGEST = "largest"
     OUTPUT = "output"
+    HEAP = "heap"
     HARNESS = "harness"
 
 

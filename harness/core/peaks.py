@@ -10,9 +10,11 @@ from typing import Final
 
 import msgspec
 
+from harness.core.troughs import Troughs
+
 TIMELINE_SAMPLES: Final = 4096
 # Reclaimable slab that goes with the page cache is near 3 % of it; a blur below 0.1 % is none.
-_SLAB_SHARE: Final = 0.03
+SLAB_SHARE: Final = 0.03
 _BLUR: Final = 0.001
 
 
@@ -28,6 +30,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         rss_bytes: resident in the processes: anonymous memory and mapped files.
         offset_bytes: how far the worker's open snapshot has been read; None when it is not open.
         stalled_us: microseconds in which some task waited for memory (PSI, total so far), or None.
+        snapshot_index: which of several snapshots was opened last, from 0; None before the first,
+            and where there is one only.
 
     """
 
@@ -39,11 +43,21 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     rss_bytes: int = 0
     offset_bytes: int | None = None
     stalled_us: int | None = None
+    snapshot_index: int | None = None
 
     @property
     def unreclaimable_bytes(self) -> int:
         """Memory that must fit below the limit, in bytes."""
         return self.anon_bytes + self.shmem_bytes + self.kernel_bytes
+
+    def earlier(self, seconds: float) -> "Sample":
+        """Return this sample with its time counted from `seconds` later, and not below zero."""
+        return msgspec.structs.replace(self, at_s=round(max(0.0, self.at_s - seconds), 4))
+
+    def without_slab(self, share: float) -> "Sample":
+        """Return this sample less reclaimable slab, which is `share` of the page cache."""
+        slab_bytes = min(self.kernel_bytes, int(self.file_bytes * share))
+        return msgspec.structs.replace(self, kernel_bytes=self.kernel_bytes - slab_bytes)
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +120,8 @@ class Timeline:
 
     Once `capacity` samples are held, neighbours are merged in pairs and only every second, fourth,
     ... sample is taken from then on. Of each pair the larger survives, so a peak is never lost;
-    `top` is the largest sample of all.
+    `top` is the largest sample of all. Troughs would be lost so, and `troughs` keeps those that lie
+    between two snapshots.
     """
 
     def __init__(self, capacity: int = TIMELINE_SAMPLES) -> None:
@@ -117,12 +132,14 @@ class Timeline:
         self._pending: list[Sample] = []
         self.top: Sample | None = None
         self.seen = 0
+        self.troughs: Troughs[Sample] = Troughs()
 
     def add(self, sample: Sample) -> None:
         """Take in the next sample."""
         self.seen += 1
         if self.top is None or sample.unreclaimable_bytes > self.top.unreclaimable_bytes:
             self.top = sample
+        self.troughs.add(sample.snapshot_index, sample)
         self._pending.append(sample)
         if len(self._pending) >= self._stride:
             self._samples.append(_larger(self._pending))
@@ -137,21 +154,24 @@ class Timeline:
 
     def shift(self, seconds: float) -> None:
         """Count the time of all samples from `seconds` later; what was before counts as zero."""
-        self._samples = [_later(sample, seconds) for sample in self._samples]
-        self._pending = [_later(sample, seconds) for sample in self._pending]
-        self.top = _later(self.top, seconds) if self.top else None
+        self._samples = [sample.earlier(seconds) for sample in self._samples]
+        self._pending = [sample.earlier(seconds) for sample in self._pending]
+        self.top = self.top.earlier(seconds) if self.top else None
 
     def is_blurred_by_cache(self) -> bool:
         """Whether the page cache at the peak was large enough for its slab to show in the peak."""
         return self.top is not None and (
-            self.top.file_bytes * _SLAB_SHARE > self.top.unreclaimable_bytes * _BLUR
+            self.top.file_bytes * SLAB_SHARE > self.top.unreclaimable_bytes * _BLUR
         )
 
     def without_slab(self, share: float) -> "Timeline":
         """Return this timeline less reclaimable slab, which is `share` of the page cache."""
+        if not share:
+            return self
         corrected = Timeline(self._capacity)
-        corrected.add_all(_without_slab(sample, share) for sample in self.samples())
+        corrected.add_all(sample.without_slab(share) for sample in self.samples())
         corrected.seen = self.seen
+        corrected.troughs = self.troughs.mapped(lambda sample: sample.without_slab(share))
         return corrected
 
     def add_all(self, samples: Iterable[Sample]) -> None:
@@ -163,15 +183,6 @@ class Timeline:
         """Return the samples held, in order of time."""
         rest = (_larger(self._pending),) if self._pending else ()
         return (*self._samples, *rest)
-
-
-def _without_slab(sample: Sample, share: float) -> Sample:
-    slab_bytes = min(sample.kernel_bytes, int(sample.file_bytes * share))
-    return msgspec.structs.replace(sample, kernel_bytes=sample.kernel_bytes - slab_bytes)
-
-
-def _later(sample: Sample, seconds: float) -> Sample:
-    return msgspec.structs.replace(sample, at_s=round(max(0.0, sample.at_s - seconds), 4))
 
 
 def _larger(samples: list[Sample]) -> Sample:

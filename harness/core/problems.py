@@ -24,7 +24,8 @@ MOST_REPEATS: Final = 1000
 _LEAST_CPUS: Final = 0.01
 # Not one program starts in less; what was meant is another unit: 512 for 512MiB.
 _LEAST_BYTES: Final = 2**20
-_BUILT_IN: Final = frozenset({"python", "snapshot", "snapshots", "output"})
+_BUILT_IN: Final = frozenset({"node", "python", "snapshot", "snapshots", "output"})
+_ALLOWED: Final = ("peak", "growth", "per_input_byte", "growth_per_snapshot")
 _RESERVED: Final = "concurrency"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -51,7 +52,7 @@ def problems_of(scenario: "Scenario") -> Iterable[str]:
         yield from _name_problems(worker.name, f"{where}.name", names[:index])
         yield from _worker_problems(worker, where, scenario)
     for index, budget in enumerate(scenario.budget):
-        yield from _budget_problems(budget, f"budget[{index}]", names)
+        yield from _budget_problems(budget, f"budget[{index}]", scenario)
 
 
 def _name_problems(name: str, where: str, before: Sequence[str]) -> Iterable[str]:
@@ -126,6 +127,7 @@ def _worker_problems(worker: "Worker", where: str, scenario: "Scenario") -> Iter
     if worker.callable is not None and not all(worker.callable.rpartition(":")):
         yield f'{where}.callable: write "file.py:function"'
     yield from _command_problems(worker, where)
+    yield from _pass_problems(worker, where)
     yield from _sweep_problems(worker, where)
     for index, expectation in enumerate(worker.expect):
         yield from _expectation_problems(expectation, f"{where}.expect[{index}]", scenario)
@@ -142,6 +144,13 @@ def _command_problems(worker: "Worker", where: str) -> Iterable[str]:
     if "snapshots" in asked and "{snapshots}" not in worker.command_line():
         yield f"{key}: {{snapshots}} must be a word of its own"
     yield from _null_problems(worker.command_line(), key)
+
+
+def _pass_problems(worker: "Worker", where: str) -> Iterable[str]:
+    if not 1 <= worker.passes <= MOST_REPEATS:
+        yield f"{where}.passes: snapshots are given once at least, and {MOST_REPEATS} times at most"
+    elif worker.passes > 1 and "snapshots" not in placeholders(worker.command_line()):
+        yield f"{where}.passes: only a command with {{snapshots}} gets its snapshots again"
 
 
 def _sweep_problems(worker: "Worker", where: str) -> Iterable[str]:
@@ -179,11 +188,15 @@ def _expectation_problems(
         yield f'{where}.memory: "{expected.memory}" is none of {", ".join(limits)}'
 
 
-def _budget_problems(budget: "Budget", where: str, workers: Sequence[str]) -> Iterable[str]:
+def _budget_problems(budget: "Budget", where: str, scenario: "Scenario") -> Iterable[str]:
+    workers = {worker.name: worker for worker in scenario.worker}
     if budget.worker not in workers:
         yield f'{where}.worker: no worker is named "{budget.worker}"; there are {_list(workers)}'
-    if budget.peak is None and budget.growth is None and budget.per_input_byte is None:
-        yield f"{where}: allow something: `peak`, `growth` or `per_input_byte`"
+    if all(getattr(budget, key) is None for key in _ALLOWED):
+        yield f"{where}: allow something: {', '.join(f'`{key}`' for key in _ALLOWED)}"
+    worker = workers.get(budget.worker)
+    if budget.growth_per_snapshot is not None and worker is not None:
+        yield from _job_problems(worker, where)
     if budget.peak is not None and budget.peak.bytes == 0:
         yield f"{where}.peak: no worker fits in no memory"
     elif budget.peak is not None and budget.peak.bytes < _LEAST_BYTES:
@@ -191,6 +204,14 @@ def _budget_problems(budget: "Budget", where: str, workers: Sequence[str]) -> It
     slope = budget.per_input_byte
     if slope is not None and not 0 <= slope < math.inf:
         yield f"{where}.per_input_byte: {slope:g} cannot be held; give 0 or a positive number"
+
+
+def _job_problems(worker: "Worker", where: str) -> Iterable[str]:
+    if "snapshots" not in placeholders(worker.command_line()):
+        yield (
+            f"{where}.growth_per_snapshot: {worker.name} is given one snapshot at a time; write "
+            "{snapshots} in its command, and one process gets them all"
+        )
 
 
 def _list(names: Iterable[str]) -> str:

@@ -11,7 +11,10 @@ from harness.core.command import placeholders
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
+from harness.core.growth import GrowthLaw
+from harness.core.node import judge_heap_limits
 from harness.core.run import Purpose, Run
+from harness.core.scaling import ScalingLaw
 from harness.core.scenario import Scenario, Worker
 from harness.core.units import format_bytes
 from harness.core.verdict import Verdict, verdict_of
@@ -29,6 +32,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         started_at: UTC, ISO 8601.
         finished: False when the invocation was stopped or failed before all cases had run.
         planned_runs: how many there were to be, confirmations not counted.
+        laws: how the peak of each worker grows with the size of the snapshot, and what fits.
+        growth: what each worker that got several snapshots keeps of one after the other.
 
     """
 
@@ -42,6 +47,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     finished: bool = True
     planned_runs: int = 0
+    laws: tuple[ScalingLaw, ...] = ()
+    growth: tuple[GrowthLaw, ...] = ()
 
 
 def judge(
@@ -59,6 +66,7 @@ def judge(
         *judge_endings(scenario, runs),
         *judge_budgets(scenario, runs, conditions, baseline),
         *judge_commands(scenario, runs),
+        *judge_heap_limits(scenario, runs, conditions),
         *more,
     ]
     order = list(Severity)
@@ -117,7 +125,7 @@ def _judge_ending(run: Run, worker: Worker) -> Iterable[Finding]:
             "",
         )
     elif run.ending is expected:
-        if run.approximate and run.completed:
+        if run.is_polled and run.completed:
             yield from _doubt(run)
     elif run.ending is Ending.KILLED_FROM_OUTSIDE:
         yield _ending_finding(
@@ -134,16 +142,16 @@ def _judge_ending(run: Run, worker: Worker) -> Iterable[Finding]:
 
 def _doubt(run: Run) -> Iterable[Finding]:
     """Doubt a worker that completed without a kernel's limit, and may have been over it unseen."""
-    limit_bytes = run.case.memory_limit_bytes
-    if limit_bytes is None or run.peak is None or not run.peak.holds(limit_bytes):
+    limit_bytes, upper_bytes = run.case.memory_limit_bytes, run.peak_upper_bytes
+    if limit_bytes is None or not (upper_bytes is None or upper_bytes > limit_bytes):
         return
-    upper = run.peak_upper_bytes
+    seen = "never seen" if run.peak_bytes is None else f"seen at {format_bytes(run.peak_bytes)}"
+    upper = "an unknown size" if upper_bytes is None else format_bytes(upper_bytes)
     yield _ending_finding(
         run,
         Severity.NO_VERDICT,
         f"{run.case.name}: the worker completed, but whether it kept below its limit is not known: "
-        f"it was seen at {format_bytes(run.peak.peak_bytes)}, and its processes were resident with "
-        f"up to {'an unknown size' if upper is None else format_bytes(upper)}.",
+        f"it was {seen}, and its processes were resident with up to {upper}.",
         "Run it in the docker or cgroup sandbox, where the kernel holds the limit.",
     )
 

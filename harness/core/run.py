@@ -4,16 +4,30 @@ import enum
 
 import msgspec
 
+from harness.core.autopsy import Autopsy
 from harness.core.case import Case
 from harness.core.ending import Ending, ExitFacts, Killed, LimitReached, conclude
 from harness.core.peaks import Parts, Peak, Timeline, peak_of
+from harness.core.scenario import SandboxKind
 
 
 class Purpose(enum.StrEnum):
-    """Which pass a run's numbers are from. Both are unprofiled, under a real limit."""
+    """Which pass a run's numbers are from.
+
+    Attributes:
+        VERDICT: unprofiled, under the case's own limit.
+        CONFIRMATION: unprofiled, under a limit or with a size that had to be tried.
+        CEILING: unprofiled, under the ceiling: to see how much it takes.
+        AUTOPSY: unprofiled, under the ceiling, frozen once at the case's limit to be looked at.
+        PROFILE: profiled, under more than the case's limit: what profiling costs comes on top.
+
+    """
 
     VERDICT = "verdict"
     CONFIRMATION = "confirmation"
+    CEILING = "ceiling"
+    AUTOPSY = "autopsy"
+    PROFILE = "profile"
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +51,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         approximate: the numbers are not the kernel's own for exactly this group of processes.
         limits: each limit as it was read back after the start, by the name of its kernel file.
         notes: what a reader should know about this run.
+        autopsy: what was seen of the worker at its trap, where it had one and came to it.
 
     """
 
@@ -48,6 +63,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     approximate: bool = False
     limits: dict[str, str] = {}
     notes: tuple[str, ...] = ()
+    autopsy: Autopsy | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +77,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         peak_upper_bytes: the kernel's high-water counter, page cache included; None if unread.
         peaks: the parts of the sample that made `peak_bytes`.
         peak_is_lower_bound: the worker did not complete, so it may have needed more.
+        after_snapshots: of several snapshots, the unreclaimable memory held after each but the
+            last, None where it was not seen; empty where they were not opened once each, in order.
 
     """
 
@@ -87,6 +105,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     sample_count: int = 0
+    after_snapshots: tuple[int | None, ...] = ()
 
     @property
     def peak(self) -> Peak | None:
@@ -101,6 +120,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def completed(self) -> bool:
         """Whether the worker ended well, so that its peak is a peak and no lower bound."""
         return self.ending is Ending.COMPLETED
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether no kernel held the limit: the worker was looked at now and then."""
+        return self.sandbox == SandboxKind.PROCESS
 
 
 def run_of(  # noqa: PLR0913  (a run joins what the loop, the sandbox and the core know)
@@ -141,7 +165,12 @@ def run_of(  # noqa: PLR0913  (a run joins what the loop, the sandbox and the co
         limits=observation.limits,
         notes=observation.notes,
         sample_count=observation.timeline.seen,
+        after_snapshots=_after_snapshots(observation.timeline, case),
     )
+
+
+def _after_snapshots(timeline: Timeline, case: Case) -> tuple[int | None, ...]:
+    return timeline.troughs.between(len(case.snapshots)) if case.more_snapshots else ()
 
 
 def failed_run(  # noqa: PLR0913  (see run_of)

@@ -69,13 +69,19 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Worker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A worker: a command, or a Python callable as ``file.py:function`` taking a path."""
+    """A worker: a command, or a Python callable as ``file.py:function`` taking a path.
+
+    Attributes:
+        passes: how many times over the command gets its ``{snapshots}``, one list after the other.
+
+    """
 
     name: str
     command: tuple[str, ...] = ()
     callable: str | None = None
     sweep: dict[str, tuple[Setting, ...]] = {}
     expect: tuple[Expectation, ...] = ()
+    passes: int = 1
 
     def command_line(self) -> tuple[str, ...]:
         """Return the command, with its placeholders, that runs this worker."""
@@ -99,6 +105,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         peak: of unreclaimable memory.
         growth: of the peak over the baseline's, beyond the noise floor.
         per_input_byte: bytes of peak that each further byte of snapshot may cost.
+        growth_per_snapshot: by which memory may grow from one of the ``{snapshots}`` to the next.
 
     """
 
@@ -106,6 +113,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     peak: Size | None = None
     growth: Percent | None = None
     per_input_byte: float | None = None
+    growth_per_snapshot: Size | None = None
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -95,3 +95,15 @@ def format_seconds(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def format_megabytes(count: int) -> str:
+    """Return the size of a snapshot for people, in the decimal units that files have: ``54.1 MB``.
+
+    Rounded down: what is said to fit must fit.
+    """
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if abs(count) >= factor:
+            tenths = count * 10 // factor
+            return f"{tenths // 10:,}" + (f".{tenths % 10}" if tenths % 10 else "") + f" {unit}"
+    return f"{count} B"

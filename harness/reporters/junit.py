@@ -9,6 +9,7 @@ from junitparser.xunit2 import TestCase, TestSuite
 from harness.core.finding import Finding, Severity
 from harness.core.report import Report
 from harness.core.run import Run
+from harness.reporters.laws import growth_properties, law_properties
 from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import (
     describe_conditions,
@@ -31,7 +32,7 @@ def render_junit(report: Report) -> bytes:
     suite = TestSuite(scenario)  # type: ignore[no-untyped-call]
     suite.timestamp = one_line(report.started_at)
     for name, value in _suite_properties(report):
-        suite.add_property(name, one_line(value))
+        suite.add_property(one_line(name), one_line(value))
     suite.add_testcases([_case_of(run, report) for run in report.runs])
     numbers = {run.number for run in report.runs}
     rest = [finding for finding in report.findings if finding.run not in numbers]
@@ -52,6 +53,8 @@ def _suite_properties(report: Report) -> Iterator[tuple[str, str]]:
     yield "oomproof", report.oomproof
     yield "finished", _flag(report.finished)
     yield "conditions", ", ".join(describe_conditions(report.conditions))
+    yield from law_properties(report.laws)
+    yield from growth_properties(report.growth)
 
 
 def _case_of(run: Run, report: Report) -> TestCase:

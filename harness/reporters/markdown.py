@@ -9,6 +9,7 @@ from harness.core.report import Report
 from harness.core.run import Run
 from harness.core.units import format_seconds
 from harness.core.verdict import Verdict
+from harness.reporters.laws import GROWTH, SCALING, growth_lines, scaling_lines
 from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import (
     GROUPS,
@@ -56,6 +57,17 @@ def escape(text: str) -> str:
     return marked.replace("@", _MENTION)
 
 
+def prose(text: str) -> str:
+    """Return a sentence with its words in backticks as code, and all of it escaped."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # a name from outside has a backtick of its own
+        return escape(text)
+    return "".join(
+        f"<code>{escape(piece)}</code>" if index % 2 else escape(piece)
+        for index, piece in enumerate(pieces)
+    )
+
+
 def _lines(report: Report) -> Iterator[str]:
     sign, verdict = _VERDICT_SIGNS[report.verdict], VERDICTS[report.verdict]
     yield f"## {sign} {verdict}: {escape(report.scenario)}"
@@ -67,6 +79,7 @@ def _lines(report: Report) -> Iterator[str]:
         for run in report.runs:
             yield _row(run, report)
         yield ""
+    yield from _laws(report)
     yield from _findings(report)
     yield from _streams(report)
     yield from _conditions(report)
@@ -87,6 +100,22 @@ def _row(run: Run, report: Report) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _laws(report: Report) -> Iterator[str]:
+    scaling, growth = scaling_lines(report), growth_lines(report)
+    if scaling:
+        yield f"### {SCALING}"
+        yield ""
+        for law, fits in scaling:
+            yield f"- {escape(law)}"
+            yield from (f"  - {escape(line)}" for line in fits)
+        yield ""
+    if growth:
+        yield f"### {GROWTH}"
+        yield ""
+        yield from (f"- {escape(line)}" for line in growth)
+        yield ""
+
+
 def _findings(report: Report) -> Iterator[str]:
     for severity, title in GROUPS.items():
         group = [finding for finding in report.findings if finding.severity is severity]
@@ -105,9 +134,9 @@ def _findings(report: Report) -> Iterator[str]:
 def _finding(finding: Finding) -> Iterator[str]:
     where = "" if finding.run is None else f"**Run {finding.run}** · "
     step = "  " if finding.next_step else ""
-    yield f"- {where}{escape(finding.message)}{step}"
+    yield f"- {where}{prose(finding.message)}{step}"
     if finding.next_step:
-        yield f"  → {escape(finding.next_step)}"
+        yield f"  → {prose(finding.next_step)}"
 
 
 def _streams(report: Report) -> Iterator[str]:

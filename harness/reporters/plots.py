@@ -276,7 +276,7 @@ def _mark_entries(picture: Picture) -> "list[tuple[Line2D, str]]":
         hollow = Line2D([], [], color=_GREY, marker="o", markerfacecolor="white", linestyle="none")
         entries.append((hollow, "hollow: its peak only"))
     if any(line.confirming for line in lines):
-        entries.append((Line2D([], [], color=_GREY, linewidth=1.0), "thin: confirms a budget"))
+        entries.append((Line2D([], [], color=_GREY, linewidth=1.0), "thin: confirms"))
     if picture.missing:
         entries.append((Line2D([], [], linestyle="none"), picture.missing))
     return entries

@@ -15,6 +15,7 @@ from harness.core.report import Report
 from harness.core.run import Run
 from harness.core.verdict import Verdict
 from harness.reporters.bar import ASCII, BLOCKS, Bar, Glyphs
+from harness.reporters.laws import GROWTH, SCALING, growth_lines, scaling_lines
 from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import (
     GROUPS,
@@ -37,6 +38,8 @@ _NARROWEST: Final = 80
 _ROOMY: Final = 96
 _WIDE: Final = 112
 _STDERR_LINES: Final = 4
+_COUNTER: Final = "up to the kernel's high-water counter, which counts page cache too"
+_MARK: Final = "up to what can have been held unseen, by the kernel's marks of resident memory"
 # A number and its unit stay on one line.
 _BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=(?:[KMGTkmgt]i?B|B|ms|s|min|h)\b)")
 _GLUE: Final = "\N{NO-BREAK SPACE}"
@@ -128,6 +131,7 @@ class _Page:
         """Yield the whole report, line by line."""
         yield from self._header()
         yield from self._table()
+        yield from self._laws()
         yield from self._findings()
         yield Text()
         yield from self._verdict()
@@ -193,8 +197,8 @@ class _Page:
         gaps = gap * (9 if share else 8)
         room = self._width - sum(exact.values()) - share - natural("ending") - gaps
         worker, snapshot = natural("worker"), natural("snapshot")
-        # A name that is longer than a fifth of the line is cut before the bar is.
-        bar = max(8, min(24, room - min(worker, self._width // 5) - snapshot))
+        # A name that is longer than a quarter of the line is cut before the bar is.
+        bar = max(8, min(24, room - min(worker, self._width // 4) - snapshot))
         snapshot = max(8, min(snapshot, room - bar - min(worker, 16)))
         worker = max(8, min(worker, room - bar - snapshot))
         return _Columns(**exact, share=share, worker=worker, snapshot=snapshot, bar=bar, gap=gap)
@@ -231,13 +235,28 @@ class _Page:
             ("~", "approximate", [run.approximate for run in known]),
             (
                 glyphs.interval,
-                "up to the kernel's high-water counter, which counts page cache too",
+                _MARK if all(run.is_polled for run in known) else _COUNTER,
                 [bar.has_interval for bar in bars],
             ),
         ]
         parts = [f"{sign} {meaning}" for sign, meaning, used in signs if any(used)]
         if parts:
             yield from self._wrap("   ".join(parts), style="dim", indent=2)
+
+    def _laws(self) -> Iterator[Text]:
+        scaling, growth = scaling_lines(self._report), growth_lines(self._report)
+        if scaling:
+            yield Text()
+            yield Text(SCALING, style="bold")
+        for law, fits in scaling:
+            yield from self._wrap(law, style="", indent=2, hang=2)
+            for line in fits:
+                yield from self._wrap(line, style="cyan", indent=4, hang=2)
+        if growth:
+            yield Text()
+            yield Text(GROWTH, style="bold")
+        for line in growth:
+            yield from self._wrap(line, style="", indent=2, hang=2)
 
     def _findings(self) -> Iterator[Text]:
         shown: set[int] = set()

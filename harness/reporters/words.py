@@ -137,6 +137,12 @@ def describe_pass(run: Run) -> str:
             return repeat
         case Purpose.CONFIRMATION:
             return f"{repeat}, confirming"
+        case Purpose.CEILING:
+            return f"{repeat}, under the ceiling"
+        case Purpose.AUTOPSY:
+            return f"{repeat}, autopsy"
+        case Purpose.PROFILE:
+            return f"{repeat}, profiled"
         case _ as never:
             assert_never(never)
 

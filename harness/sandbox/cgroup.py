@@ -97,16 +97,23 @@ def _observe(
         handle=GroupWorker(worker, groups),
         meter=groups.meter(),
         pids=groups.pids,
+        freezer=groups.freezer(),
+        pressure=groups.pressure,
+        kills=groups.oom_kills,
+        slab_share=groups.assumed_slab_share,
         groups=groups.folders,
     )
     seen = observe(order, watched, stop)
     kills = groups.kills(order.memory_limit_bytes, failures_before)
     high_water_bytes = groups.high_water_bytes()
+    share = groups.slab_share(seen.timeline)
     return Observation(
         exit=seen.facts(kills),
-        timeline=groups.clear(seen.timeline),
+        timeline=seen.timeline.without_slab(share),
         high_water_bytes=high_water_bytes,
         wall_seconds=seen.wall_seconds,
         output=seen.output,
         limits=limits,
+        notes=seen.notes,
+        autopsy=seen.autopsy.without_slab(share) if seen.autopsy else None,
     )

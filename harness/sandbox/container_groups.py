@@ -10,9 +10,10 @@ from typing import Final, Protocol
 import msgspec
 
 from harness.core.errors import SandboxError
-from harness.core.peaks import Timeline
+from harness.core.peaks import SLAB_SHARE, Timeline
 from harness.sandbox.engine import Engine
 from harness.sandbox.files import read_text
+from harness.sandbox.freeze import Freezer, FreezerV1, FreezerV2
 from harness.sandbox.group import (
     Kills,
     Meter,
@@ -24,6 +25,7 @@ from harness.sandbox.group import (
     kill_all,
     kills_v2,
     pids_of,
+    pressure_texts,
     read_limits,
     remove_group,
     slab_share_v1,
@@ -178,6 +180,14 @@ class ContainerGroups:
             return self._high_water_bytes
         return high_water_bytes(self._folder(self._top), self._version)
 
+    def oom_kills(self) -> int:
+        """Return how many processes of the container the kernel has killed for memory so far."""
+        if self._version == 1:
+            return self._oom_kills  # as `update` read it
+        folder = self._folder(self._top) if self._parent else self._own
+        events = read_text(folder / "memory.events") if folder is not None else None
+        return flat_keyed(events or "").get("oom_kill", 0)
+
     def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
         """Return the kernel's kills in the container, and whose limit they were for.
 
@@ -203,15 +213,38 @@ class ContainerGroups:
             return failures_above_v1(group, self._top)
         return {}
 
-    def clear(self, timeline: Timeline) -> Timeline:
-        """Return the timeline without reclaimable slab; see `groups.RunGroups.clear`.
+    def freezer(self) -> Freezer | None:
+        """Return what freezes the container through its group, where this user may do so."""
+        if self._own is None:
+            return None
+        if self._version == 2:
+            return FreezerV2(self._own) if os.access(self._own / "cgroup.freeze", os.W_OK) else None
+        mount = self._seen.with_controller("freezer")
+        if mount is None or not mount.writable:
+            return None
+        group = Path(mount.point) / self._own.relative_to(self._top)
+        return FreezerV1(group) if os.access(group / "freezer.state", os.W_OK) else None
+
+    def pressure(self) -> dict[str, str]:
+        """Return the text of the container's pressure files, by name."""
+        if self._own is None or self._version == 2 or self._seen.unified is None:
+            return pressure_texts(self._own)
+        beside = Path(self._seen.unified.point) / self._own.relative_to(self._top)
+        return pressure_texts(beside)
+
+    @property
+    def assumed_slab_share(self) -> float:
+        """What is taken for `slab_share` before the end."""
+        return SLAB_SHARE if self._version == 1 else 0.0
+
+    def slab_share(self, timeline: Timeline) -> float:
+        """Return which share of the page cache was slab; see `groups.RunGroups.slab_share`.
 
         What the ended container left is charged to the parent now.
         """
         if self._version == 2 or self._parent is None or not timeline.is_blurred_by_cache():
-            return timeline
-        share = slab_share_v1(self._folder(self._top))
-        return timeline if share is None else timeline.without_slab(share)
+            return 0.0
+        return slab_share_v1(self._folder(self._top)) or 0.0
 
     def kill(self) -> None:
         """Kill the container's processes without the engine's help, where that can be done."""

@@ -18,12 +18,14 @@ from harness.core.peaks import Timeline
 from harness.core.run import Observation, Output
 from harness.sandbox.capture import TAIL_BYTES, Capture, Demultiplexer
 from harness.sandbox.container import ContainerSpec, create
-from harness.sandbox.container_view import ContainerView
+from harness.sandbox.container_view import ContainerView, FreezerOfEngine
 from harness.sandbox.contract import Order
-from harness.sandbox.engine import Engine
+from harness.sandbox.engine import Engine, engine_errors
+from harness.sandbox.freeze import Freezer
 from harness.sandbox.init_words import LENGTH_BYTES, InitWords, read_init_words
 from harness.sandbox.offset import OffsetReader
-from harness.sandbox.watch import Sampler, Stopped, Watch
+from harness.sandbox.trap import Lookout
+from harness.sandbox.watch import Grace, Sampler, Stopped, Watch
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -69,33 +71,28 @@ class ContainerRun:
         self._id = ""
         self._pid: int | None = None
         self._started = False
+        self._began_s = 0.0
+        self._grace: Grace | None = None
 
     def observe(self, order: Order, stop: Callable[[], bool]) -> Observation:
-        """Run the container to its end; see `contract.Sandbox.run`."""
-        from docker.errors import DockerException  # noqa: PLC0415  (see engine.connect)
-        from requests.exceptions import RequestException  # noqa: PLC0415  (docker's own client)
+        """Run the container to its end; see `contract.Sandbox.run`.
 
-        try:
+        `remove` must follow, whatever comes of it.
+        """
+        with engine_errors():
             answer = create(self._client, self._spec, order)
             self._id = str(answer["Id"])
-            with self._removed():
-                return self._watch(order, stop)
-        except (DockerException, RequestException) as error:
-            raise SandboxError(f"the container engine failed: {error}") from error
+            return self._watch(order, stop)
 
-    @contextlib.contextmanager
-    def _removed(self) -> Iterator[None]:
-        """Remove the container whatever happens; its processes too where the engine is gone."""
-        from docker.errors import DockerException  # noqa: PLC0415  (see engine.connect)
-        from requests.exceptions import RequestException  # noqa: PLC0415  (docker's own client)
-
+    def remove(self) -> None:
+        """Remove the container; where the engine is gone, its processes at least."""
+        if not self._id:
+            return
         try:
-            yield
-        finally:
-            try:
+            with engine_errors():
                 self._client.remove_container(self._id, force=True, v=True)
-            except (DockerException, RequestException):
-                self._view.kill()
+        except SandboxError:
+            self._view.kill()
 
     def _watch(self, order: Order, stop: Callable[[], bool]) -> Observation:
         capture = Capture(more=LENGTH_BYTES)
@@ -106,21 +103,24 @@ class ContainerRun:
             self._attached() as attached,
         ):
             sampler = Sampler(meter, offset)
-            began_s = time.time()
+            sampler.listen(watch)
+            self._began_s = time.time()
             # The engine closes the stream when the container has ended: that is how we know.
             watch.add_stream(attached.fileno(), Demultiplexer(capture).feed, is_end=True)
-            self._start(order, sampler, stop)
+            self._grace = Grace(order.grace_s, self._view.oom_kills)
+            lookout = Lookout(order.trap, self, sampler, watch, usual_s=order.interval_s)
+            self._start(lookout, stop)
             stopped = watch.until_ended(
                 self,
-                tick=lambda: self._tick(sampler),
-                interval_s=lambda: sampler.interval_s(order.interval_s),
+                tick=lambda: self._tick(lookout),
+                interval_s=lookout.interval_s,
                 timeout_s=order.timeout_s,
                 stop=stop,
             )
             self._view.follow(self._id, self._pid)
         if stopped is Stopped.REQUEST:
             raise InterruptedRunError("the run was stopped before its end")
-        return self._conclude(order, sampler.timeline, capture.output(), stopped, began_s)
+        return self._conclude(order, sampler.timeline, capture.output(), stopped, lookout)
 
     @contextlib.contextmanager
     def _attached(self) -> Iterator[socket.SocketIO]:
@@ -135,15 +135,15 @@ class ContainerRun:
             attached.close()
             connection.close()
 
-    def _start(self, order: Order, sampler: Sampler, stop: Callable[[], bool]) -> None:
+    def _start(self, lookout: Lookout, stop: Callable[[], bool]) -> None:
         """Start the container, watching already: a short worker may end before this returns."""
         task = _Task(lambda: self._client.start(self._id))
         with contextlib.closing(Watch()) as watch, contextlib.closing(task):
             watch.add_end(task.fd)
             watch.until_ended(
                 self,
-                tick=lambda: self._tick(sampler),
-                interval_s=lambda: sampler.interval_s(order.interval_s),
+                tick=lambda: self._tick(lookout),
+                interval_s=lookout.interval_s,
                 timeout_s=_START_S,
                 stop=stop,
             )
@@ -151,11 +151,31 @@ class ContainerRun:
             raise SandboxError(f"the container could not be started: {task.error}") from task.error
         self._started = True
 
-    def _tick(self, sampler: Sampler) -> None:
+    @property
+    def freezer(self) -> Freezer:
+        """What freezes the container: its group; else the engine."""
+        return self._view.freezer() or FreezerOfEngine(self._client, self._id)
+
+    @property
+    def slab_share(self) -> float:
+        """See `trap.Caught`."""
+        return self._view.assumed_slab_share
+
+    @property
+    def pids(self) -> Callable[[], tuple[int, ...]]:
+        """See `trap.Caught`."""
+        return self._view.pids
+
+    @property
+    def pressure(self) -> Callable[[], dict[str, str]]:
+        """See `trap.Caught`."""
+        return self._view.pressure
+
+    def _tick(self, lookout: Lookout) -> Stopped | None:
         if not self._view.follow(self._id, self._pid) and self._started and self._pid is None:
             state = self._client.inspect_container(self._id)["State"]
             self._pid = int(state.get("Pid") or 0) or -1
-        sampler.sample()
+        return lookout.tick() or (self._grace.tick() if self._grace else None)
 
     def terminate(self) -> None:
         """Ask the worker to end; the init passes the signal on."""
@@ -177,13 +197,14 @@ class ContainerRun:
         timeline: Timeline,
         output: Output,
         stopped: Stopped | None,
-        began_s: float,
+        lookout: Lookout,
     ) -> Observation:
         code = int(self._client.wait(self._id, timeout=_WAIT_S)["StatusCode"])
         state: dict[str, Any] = self._client.inspect_container(self._id)["State"]
         self._view.check(order.memory_limit_bytes)
         started_s, finished_s = _seconds(state["StartedAt"]), _seconds(state["FinishedAt"])
-        timeline.shift(started_s - began_s)
+        late_s = started_s - self._began_s
+        timeline.shift(late_s)
         words = read_init_words(output.stdout_tail)
         output = msgspec.structs.replace(
             output,
@@ -194,6 +215,8 @@ class ContainerRun:
             order.memory_limit_bytes, engine_says_killed=bool(state.get("OOMKilled"))
         )
         high_water_bytes = self._view.high_water_bytes()
+        share = self._view.slab_share(timeline)
+        autopsy = lookout.autopsy
         return Observation(
             exit=ExitFacts(
                 exit_code=code,
@@ -201,15 +224,19 @@ class ContainerRun:
                 signal_is_known=self._engine.init_speaks,
                 oom_kills=kills.count,
                 limit_reached=kills.limit_reached,
+                killed_over_limit=stopped is Stopped.AT_TRAP,
+                stopped_after_kill=stopped is Stopped.AFTER_KILL,
                 hit_deadline=stopped is Stopped.DEADLINE,
                 stderr_tail=output.stderr_tail,
             ),
-            timeline=self._view.clear(timeline),
+            timeline=timeline.without_slab(share),
             high_water_bytes=high_water_bytes,
-            wall_seconds=max(0.0, finished_s - started_s),
+            wall_seconds=max(0.0, finished_s - started_s - lookout.held_s),
             output=output,
             approximate=self._view.approximate,
             limits=self._view.limits,
+            notes=lookout.notes,
+            autopsy=autopsy.without_slab(share).earlier(late_s) if autopsy else None,
         )
 
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from harness.core.ending import LimitReached
 from harness.core.errors import SandboxError
 from harness.core.peaks import Timeline
 from harness.sandbox.container_groups import ContainerGroups
+from harness.sandbox.engine import engine_errors
+from harness.sandbox.freeze import Freezer
 from harness.sandbox.group import Kills, Meter
 from harness.sandbox.kernel import MemoryParts, parts_v1, parts_v2
 
@@ -33,17 +34,30 @@ class ContainerView(Protocol):
     def meter(self) -> Meter:
         """Return what reads its memory."""
 
-    def pids(self) -> Iterable[int]:
+    def pids(self) -> tuple[int, ...]:
         """Return its processes, as this machine numbers them."""
+
+    def freezer(self) -> Freezer | None:
+        """Return what freezes it without the engine's help, where that can be done."""
+
+    def pressure(self) -> dict[str, str]:
+        """Return the text of its pressure files, by name."""
+
+    @property
+    def assumed_slab_share(self) -> float:
+        """What is taken for `slab_share` before the end."""
 
     def high_water_bytes(self) -> int | None:
         """Return the kernel's high-water counter."""
 
+    def oom_kills(self) -> int:
+        """Return how many of its processes the kernel is known to have killed for memory so far."""
+
     def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
         """Return the kernel's kills in it, and whose limit they were for."""
 
-    def clear(self, timeline: Timeline) -> Timeline:
-        """Return the timeline without reclaimable slab; called last, once the container ended."""
+    def slab_share(self, timeline: Timeline) -> float:
+        """Return which share of its page cache was slab; called last, once it has ended."""
 
     def kill(self) -> None:
         """Kill its processes without the engine's help, where that can be done."""
@@ -106,10 +120,7 @@ class StatsView:
         return self._parts
 
     def _ask(self) -> None:
-        from docker.errors import DockerException  # noqa: PLC0415  (see engine.connect)
-        from requests.exceptions import RequestException  # noqa: PLC0415  (docker's own client)
-
-        with contextlib.suppress(DockerException, RequestException):
+        with contextlib.suppress(SandboxError), engine_errors():
             figures = self._client.stats(self._container, stream=False, one_shot=True)
             memory: dict[str, Any] = figures.get("memory_stats") or {}
             if "usage" in memory:
@@ -123,28 +134,66 @@ class StatsView:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def pids(self) -> Iterable[int]:
+    def pids(self) -> tuple[int, ...]:
         """Return none: they are another machine's."""
         return ()
+
+    def freezer(self) -> Freezer | None:
+        """Return None: only the engine can freeze it."""
+        return None
+
+    def pressure(self) -> dict[str, str]:
+        """Return nothing: the engine does not tell."""
+        return {}
+
+    @property
+    def assumed_slab_share(self) -> float:
+        """Return 0: the engine's figures are approximate anyway."""
+        return 0.0
 
     def high_water_bytes(self) -> int | None:
         """Return the counter as the engine last told it; on v2 it never does."""
         return self._high_water_bytes
+
+    def oom_kills(self) -> int:
+        """Return 0: the engine tells of a kill only once the container has ended."""
+        return 0
 
     def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
         """Return one kill where the engine says so; groups above cannot be seen from here."""
         own = LimitReached.OWN if limit is not None else LimitReached.OTHER
         return Kills(count=int(engine_says_killed), limit_reached=own)
 
-    def clear(self, timeline: Timeline) -> Timeline:
-        """Return the timeline: the engine's figures show nothing to clear it with."""
-        return timeline
+    def slab_share(self, timeline: Timeline) -> float:  # noqa: ARG002  (see ContainerView)
+        """Return 0: the engine's figures show nothing to tell it from."""
+        return 0.0
 
     def kill(self) -> None:
         """Do nothing: only the engine can."""
 
     def remove(self) -> None:
         """Nothing was made."""
+
+
+class FreezerOfEngine:
+    """The engine's own pause, where its groups cannot be written to from here."""
+
+    approximate = True
+
+    def __init__(self, client: "APIClient", container: str) -> None:
+        """Pause `container`."""
+        self._client = client
+        self._container = container
+
+    def freeze(self) -> None:
+        """Pause the container."""
+        with engine_errors():
+            self._client.pause(self._container)
+
+    def thaw(self) -> None:
+        """Let the container go on."""
+        with contextlib.suppress(SandboxError), engine_errors():
+            self._client.unpause(self._container)
 
 
 def _parts_of(memory: dict[str, Any]) -> MemoryParts:

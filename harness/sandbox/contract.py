@@ -9,6 +9,7 @@ import msgspec
 from harness.core.case import Snapshot
 from harness.core.run import Observation
 from harness.core.scenario import SandboxKind
+from harness.sandbox.trap import Trap
 
 SAMPLE_INTERVAL_S = 0.01
 
@@ -34,6 +35,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         cpus: how many processors it may use at once; None for all.
         mounts: what else the worker sees.
         interval_s: between two samples.
+        grace_s: how long the worker may go on after the kernel killed a process of it; None for as
+            long as it likes. How it ends is settled then, and a parent may wait for the dead child.
+        trap: at what size the worker is frozen and looked at; None for not at all.
 
     """
 
@@ -47,6 +51,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cpus: float | None = None
     mounts: tuple[MountRequest, ...] = ()
     interval_s: float = SAMPLE_INTERVAL_S
+    trap: Trap | None = None
+    grace_s: float | None = None
 
 
 class Availability(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,14 @@ class _Connection(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
+def _remove(run: ContainerRun, view: ContainerView) -> None:
+    """Remove a container, and the group above it."""
+    run.remove()
+    # What was measured counts more than what cannot be removed: the next start tries again.
+    with contextlib.suppress(SandboxError, OSError):
+        view.remove()
+
+
 class DockerSandbox:
     """Runs a worker in a container of its own, with no network and nothing writable but output."""
 
@@ -87,11 +96,10 @@ class DockerSandbox:
     def availability(self) -> Availability:
         """Say whether an engine answers."""
         try:
-            client = connect(timeout_s=10)
+            with contextlib.closing(connect(timeout_s=10)) as client:
+                engine = describe(client)
         except SandboxError as error:
             return Availability(works=False, reason=str(error), remedy=_REMEDY)
-        with contextlib.closing(client):
-            engine = describe(client)
         where = "here" if engine.is_local else "on another machine, so results are approximate"
         if not engine.is_local and self._image == HOST_IMAGE:
             return Availability(
@@ -121,18 +129,25 @@ class DockerSandbox:
             shared_memory_bytes=order.memory_limit_bytes or machine_memory_bytes(),
             user=f"{os.getuid()}:{os.getgid()}",
         )
+        run = ContainerRun(found.client, found.engine, view, spec)
         try:
-            return ContainerRun(found.client, found.engine, view, spec).observe(order, stop)
-        finally:
-            # What was measured counts more than what cannot be removed: the next start tries again.
-            with contextlib.suppress(SandboxError, OSError):
-                view.remove()
+            seen = run.observe(order, stop)
+        except BaseException:
+            _remove(run, view)
+            raise
+        # It has ended; that the engine takes its time to remove it need not hold up what was seen.
+        # No daemon: this process does not end before it is done.
+        threading.Thread(target=_remove, args=(run, view), name=name).start()
+        return seen
 
     def sweep(self) -> tuple[str, ...]:
-        """Remove the containers that killed harnesses left, and the groups above them."""
+        """Remove the containers that killed harnesses left, and the groups above them.
+
+        The groups come first: an engine waits in vain for the end of a container that is frozen.
+        """
+        groups = sweep_groups(hierarchy_tops())
         try:
-            client = self._connected().client
+            names = remove_leftovers(self._connected().client)
         except OomproofError:
-            return ()
-        names = remove_leftovers(client)
-        return (*names, *sweep_groups(hierarchy_tops()))
+            names = ()
+        return tuple(dict.fromkeys((*names, *groups)))

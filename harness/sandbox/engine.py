@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,9 +78,28 @@ def _innermost(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else str(error)
 
 
+@contextlib.contextmanager
+def engine_errors() -> Iterator[None]:
+    """Turn what the SDK raises where an engine fails or goes away into a SandboxError."""
+    from docker.errors import DockerException  # noqa: PLC0415  (see connect)
+    from requests.exceptions import RequestException  # noqa: PLC0415  (docker's own client)
+
+    try:
+        yield
+    except (DockerException, RequestException) as error:
+        raise SandboxError(f"the container engine failed: {error}") from error
+
+
 def describe(client: "APIClient") -> Engine:
-    """Return what the engine says of itself."""
-    info: dict[str, Any] = client.info()
+    """Return what the engine says of itself.
+
+    Raises:
+        SandboxError: it says nothing.
+
+    """
+    with engine_errors():
+        info: dict[str, Any] = client.info()
+        version = f"{_product(client)} {info.get('ServerVersion', '')}".strip()
     host = os.uname()
     is_local = (
         str(client.base_url).startswith("http+docker")
@@ -87,7 +107,7 @@ def describe(client: "APIClient") -> Engine:
         and info.get("KernelVersion") == host.release
     )
     return Engine(
-        version=f"{_product(client)} {info.get('ServerVersion', '')}".strip(),
+        version=version,
         cgroup_version=int(info.get("CgroupVersion") or 1),
         cgroup_driver=str(info.get("CgroupDriver", "cgroupfs")),
         is_local=is_local,
@@ -117,21 +137,31 @@ def find_image(client: "APIClient", image: str) -> tuple[str, str]:
 
     Raises:
         InputError: the image is neither here nor to be had.
+        SandboxError: the engine fails.
 
     """
-    from docker.errors import APIError, DockerException, ImageNotFound  # noqa: PLC0415
+    from docker.errors import ImageNotFound  # noqa: PLC0415  (see connect)
 
     tag = _HOST_TAG if image == HOST_IMAGE else image
-    with contextlib.suppress(ImageNotFound):
-        return tag, str(client.inspect_image(tag)["Id"])
+    with engine_errors():
+        try:
+            found = client.inspect_image(tag)
+        except ImageNotFound:
+            _fetch(client, image, tag)
+            found = client.inspect_image(tag)
+    return tag, str(found["Id"])
+
+
+def _fetch(client: "APIClient", image: str, tag: str) -> None:
+    from docker.errors import DockerException  # noqa: PLC0415  (see connect)
+
     try:
         if image == HOST_IMAGE:
             repository, _, version = tag.partition(":")
             client.import_image_from_data(_EMPTY_TAR, repository=repository, tag=version)
         else:
             client.pull(image)
-        return tag, str(client.inspect_image(tag)["Id"])
-    except (APIError, DockerException) as error:
+    except DockerException as error:
         raise InputError(
             f'sandbox.image: "{image}" is not on this engine and cannot be pulled '
             f"({_innermost(error)}); pull or import it first, or use the image "
@@ -140,15 +170,20 @@ def find_image(client: "APIClient", image: str) -> tuple[str, str]:
 
 
 def remove_leftovers(client: "APIClient") -> tuple[str, ...]:
-    """Remove the containers of this machine's harnesses that are gone, and return their names."""
-    from docker.errors import APIError  # noqa: PLC0415
+    """Remove the containers of this machine's harnesses that are gone, and return their names.
 
+    Raises:
+        SandboxError: the engine does not say which there are.
+
+    """
     removed: list[str] = []
-    for container in client.containers(all=True, filters={"label": LABEL}):
+    with engine_errors():
+        containers = client.containers(all=True, filters={"label": LABEL})
+    for container in containers:
         marks = container.get("Labels") or {}
         name = str(marks.get(LABEL, ""))
         if marks.get(HOST_LABEL) == host_key() and is_leftover(name):
-            with contextlib.suppress(APIError):
+            with contextlib.suppress(SandboxError), engine_errors():
                 client.remove_container(container["Id"], force=True, v=True)
                 removed.append(name)
     return tuple(removed)

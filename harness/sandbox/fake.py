@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from harness.core.ending import ExitFacts, LimitReached
-from harness.core.errors import InterruptedRunError, OomproofError
+from harness.core.errors import InterruptedRunError, OomproofError, SandboxError
 from harness.core.peaks import Sample, Timeline
 from harness.core.run import Observation, Output
 from harness.core.scenario import SandboxKind
@@ -13,7 +13,7 @@ from harness.sandbox.contract import Availability, Order
 class FakeSandbox:
     """Answers each run with the next of its script; an error in the script is raised."""
 
-    kind = SandboxKind.PROCESS
+    kind = SandboxKind.CGROUP
 
     def __init__(
         self,
@@ -53,7 +53,9 @@ class FakeSandbox:
 
 def _in_order(script: Iterator[Observation | OomproofError]) -> Callable[[Order], Observation]:
     def answer(order: Order) -> Observation:  # noqa: ARG001  (a script does not look)
-        step = next(script)
+        step = next(script, None)
+        if step is None:
+            raise SandboxError("the script of the fake sandbox has no more runs")
         if isinstance(step, OomproofError):
             raise step
         return step

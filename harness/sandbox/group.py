@@ -116,6 +116,18 @@ def _read_pressure(file: KernelFile | None) -> int | None:
         return None
 
 
+def pressure_texts(group: Path | None) -> dict[str, str]:
+    """Return the text of a group's pressure files and the machine's, by name: `memory` and so on.
+
+    A kernel without them, or with psi=0, has none.
+    """
+    places = {"machine memory": Path("/proc/pressure/memory")}
+    if group is not None:
+        places |= {name: group / f"{name}.pressure" for name in ("memory", "io", "cpu")}
+    texts = {name: read_text(path) for name, path in places.items()}
+    return {name: text.strip() for name, text in texts.items() if text}
+
+
 def set_limit_v1(group: Path, limit: int | None) -> dict[str, str]:
     """Limit memory and memory + swap of a v1 group, and return both as read back.
 

@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from harness.core.errors import SandboxError
-from harness.core.peaks import Timeline
+from harness.core.peaks import SLAB_SHARE, Timeline
 from harness.sandbox.files import read_text, write_text
+from harness.sandbox.freeze import Freezer, FreezerBySignal, FreezerV1, FreezerV2
 from harness.sandbox.group import (
     Kills,
     Meter,
@@ -21,6 +22,7 @@ from harness.sandbox.group import (
     kill_all,
     kills_v2,
     pids_below,
+    pressure_texts,
     remove_group,
     set_limit_v1,
     set_limit_v2,
@@ -114,14 +116,18 @@ class RunGroups:
             return failures_above_v1(self.memory, self._place.mount)
         return {}
 
+    def oom_kills(self) -> int:
+        """Return how many processes of this run the kernel has killed for memory so far."""
+        name = "memory.events" if self._place.version == 2 else "memory.oom_control"
+        return flat_keyed(read_text(self.memory / name) or "").get("oom_kill", 0)
+
     def kills(self, limit: int | None, failures_before: dict[str, int]) -> Kills:
         """Return the kernel's kills in this run, and whose limit they were for."""
         if self._place.version == 2:
             events = read_text(self.memory / "memory.events") or ""
             return kills_v2(events, read_text(self.memory / "memory.events.local"))
-        control = flat_keyed(read_text(self.memory / "memory.oom_control") or "")
         return Kills(
-            count=control.get("oom_kill", 0),
+            count=self.oom_kills(),
             limit_reached=whose_limit_v1(
                 limit=limit,
                 high_water_bytes=self.high_water_bytes(),
@@ -133,15 +139,30 @@ class RunGroups:
         """Return the kernel's high-water counter; v2 has one since Linux 5.19, None before."""
         return high_water_bytes(self.memory, self._place.version)
 
-    def clear(self, timeline: Timeline) -> Timeline:
-        """Return the timeline without reclaimable slab, which v1 counts with the rest.
+    def freezer(self) -> Freezer:
+        """Return what makes every process of this run stand still."""
+        if self._place.version == 2:
+            return FreezerV2(self.memory)
+        return FreezerV1(self._freezer) if self._freezer else FreezerBySignal(self.pids)
 
-        Called once the run has no process any more, and last: the group's limit is used up by it.
+    def pressure(self) -> dict[str, str]:
+        """Return the text of this run's pressure files, by name."""
+        return pressure_texts(self.memory if self._place.version == 2 else self._unified)
+
+    @property
+    def assumed_slab_share(self) -> float:
+        """What is taken for `slab_share` before the end."""
+        return SLAB_SHARE if self._place.version == 1 else 0.0
+
+    def slab_share(self, timeline: Timeline) -> float:
+        """Return which share of the page cache was reclaimable slab, which v1 counts with the rest.
+
+        0 where there is nothing to take off. Called once the run has no process any more, and last:
+        the group's limit is used up by it.
         """
         if self._place.version == 2 or not timeline.is_blurred_by_cache():
-            return timeline
-        share = slab_share_v1(self.memory)
-        return timeline if share is None else timeline.without_slab(share)
+            return 0.0
+        return slab_share_v1(self.memory) or 0.0
 
     def kill(self) -> None:
         """Kill every process of the run, frozen meanwhile so that none can fork away.
@@ -189,20 +210,26 @@ class GroupWorker:
 
 def sweep_groups(mounts: Iterable[Path]) -> tuple[str, ...]:
     """Remove the groups below `mounts` whose harness is gone, and return their names."""
-    removed: set[str] = set()
-    for mount in mounts:
-        for folder in _find_groups(mount, _SWEEP_DEPTH):
-            if is_leftover(folder.name) and _sweep(folder):
-                removed.add(folder.name)
-    return tuple(sorted(removed))
+    leftovers = [
+        folder
+        for mount in mounts
+        for folder in _find_groups(mount, _SWEEP_DEPTH)
+        if is_leftover(folder.name)
+    ]
+    # In every hierarchy first: a process that is frozen in one does not die in another.
+    for folder in leftovers:
+        for group in _below(folder):
+            _thaw(group)
+    return tuple(sorted({folder.name for folder in leftovers if _sweep(folder)}))
+
+
+def _below(folder: Path) -> list[Path]:
+    return [Path(path) for path, _, _ in os.walk(folder)]
 
 
 def _sweep(folder: Path) -> bool:
-    below = [Path(path) for path, _, _ in os.walk(folder)]
     try:
-        for group in below:
-            _thaw(group)
-        kill_all(below)
+        kill_all(_below(folder))
         remove_group(folder)
     except (OSError, SandboxError):
         # Another user's, or being removed by somebody else right now.

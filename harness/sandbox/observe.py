@@ -1,22 +1,25 @@
 """Watching a launched worker from its start to its end: what cgroup and process have in common."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from harness.core.autopsy import Autopsy
 from harness.core.ending import ExitFacts, LimitReached
 from harness.core.errors import InterruptedRunError
 from harness.core.peaks import Timeline
 from harness.core.run import Output
 from harness.sandbox.capture import Capture
 from harness.sandbox.contract import Order
+from harness.sandbox.freeze import Freezer
 from harness.sandbox.group import Kills, Meter
-from harness.sandbox.launch import Launched, signalled
+from harness.sandbox.launch import Ended, Launched
 from harness.sandbox.offset import OffsetReader
-from harness.sandbox.watch import Sampler, Stopped, Watch, Worker
+from harness.sandbox.trap import Lookout
+from harness.sandbox.watch import Grace, Sampler, Stopped, Watch, Worker
 
 _DRAIN_S: Final = 5.0
 NO_KILLS: Final = Kills(count=0, limit_reached=LimitReached.UNKNOWN)
@@ -25,21 +28,23 @@ NO_KILLS: Final = Kills(count=0, limit_reached=LimitReached.UNKNOWN)
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of a launched worker; `stopped` says why the loop ended it, if it did."""
 
-    exit_code: int
-    signal: int | None
+    ended: Ended
     stopped: Stopped | None
     timeline: Timeline
     wall_seconds: float
     output: Output
+    autopsy: Autopsy | None = None
+    notes: tuple[str, ...] = ()
 
     def facts(self, kills: Kills = NO_KILLS) -> ExitFacts:
         """Return the facts of the end, with the kernel's kills."""
         return ExitFacts(
-            exit_code=self.exit_code,
-            signal=self.signal,
+            exit_code=self.ended.exit_code,
+            signal=self.ended.signal,
             oom_kills=kills.count,
             limit_reached=kills.limit_reached,
-            killed_over_limit=self.stopped is Stopped.OVER_LIMIT,
+            killed_over_limit=self.stopped in {Stopped.OVER_LIMIT, Stopped.AT_TRAP},
+            stopped_after_kill=self.stopped is Stopped.AFTER_KILL,
             hit_deadline=self.stopped is Stopped.DEADLINE,
             stderr_tail=self.output.stderr_tail,
         )
@@ -54,6 +59,10 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
         meter: what reads its memory.
         pids: its processes, to look for the snapshot among their files.
         groups: what it joins before it begins.
+        freezer: what makes it stand still.
+        pressure: the text of its pressure files, by name.
+        slab_share: of its page cache, which is taken to be reclaimable kernel memory.
+        kills: how many of its processes the kernel has killed for memory.
         is_over: whether the harness must kill it now, where no kernel does.
 
     """
@@ -61,8 +70,12 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     launched: Launched
     handle: Worker
     meter: Meter
-    pids: Callable[[], Iterable[int]]
+    pids: Callable[[], tuple[int, ...]]
+    freezer: Freezer
+    pressure: Callable[[], dict[str, str]] = dict
+    slab_share: float = 0.0
     groups: tuple[Path, ...] = ()
+    kills: Callable[[], int] = int
     is_over: Callable[[], bool] = lambda: False
 
 
@@ -74,39 +87,42 @@ def observe(order: Order, watched: Watched, stop: Callable[[], bool]) -> Seen:
         SandboxError: it could not enter its groups, or does not die.
 
     """
-    process = watched.launched.process
     capture, watch = Capture(), Watch()
     offset = OffsetReader([Path(snapshot.path) for snapshot in order.snapshots], watched.pids)
     with contextlib.closing(watch), contextlib.closing(watched.meter):
-        if process.stdout is not None and process.stderr is not None:
-            watch.add_stream(process.stdout.fileno(), capture.stdout.feed)
-            watch.add_stream(process.stderr.fileno(), capture.stderr.feed)
+        out, err = watched.launched.streams
+        watch.add_stream(out, capture.stdout.feed)
+        watch.add_stream(err, capture.stderr.feed)
         watch.add_end(watched.launched.pidfd)
         watched.launched.join(watched.groups)
         sampler = Sampler(watched.meter, offset)
+        sampler.listen(watch)
+        grace = Grace(order.grace_s, watched.kills)
+        lookout = Lookout(order.trap, watched, sampler, watch, usual_s=order.interval_s)
 
         def tick() -> Stopped | None:
-            sampler.sample()
-            return Stopped.OVER_LIMIT if watched.is_over() else None
+            wanted = lookout.tick()
+            return Stopped.OVER_LIMIT if watched.is_over() else wanted or grace.tick()
 
         stopped = watch.until_ended(
             watched.handle,
             tick=tick,
-            interval_s=lambda: sampler.interval_s(order.interval_s),
+            interval_s=lookout.interval_s,
             timeout_s=order.timeout_s,
             stop=stop,
         )
         wall_seconds = sampler.elapsed_s()
         watched.handle.kill()
         watch.drain(seconds=_DRAIN_S)
-    exit_code, signal = signalled(process.wait())
+    ended = watched.launched.wait()
     if stopped is Stopped.REQUEST:
         raise InterruptedRunError("the run was stopped before its end")
     return Seen(
-        exit_code=exit_code,
-        signal=signal,
+        ended=ended,
         stopped=stopped,
         timeline=sampler.timeline,
         wall_seconds=wall_seconds,
         output=capture.output(),
+        autopsy=lookout.autopsy,
+        notes=lookout.notes,
     )

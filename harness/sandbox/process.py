@@ -9,13 +9,17 @@ the peak's upper end is what the kernel's high-water marks of resident memory al
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from harness.core.errors import SandboxError
 from harness.core.run import Observation
 from harness.core.scenario import SandboxKind
 from harness.sandbox.contract import Availability, Order
+from harness.sandbox.freeze import FreezerBySignal
+from harness.sandbox.group import pressure_texts
 from harness.sandbox.identity import is_leftover, new_name
 from harness.sandbox.kernel import MemoryParts
-from harness.sandbox.launch import Launched, LaunchSpec
+from harness.sandbox.launch import Ended, Launched, LaunchSpec
 from harness.sandbox.observe import Watched, observe
 from harness.sandbox.tree import (
     MARK,
@@ -60,9 +64,10 @@ class ProcessSandbox:
             command=order.command,
             environment={**order.environment, MARK: name},
             folder=order.working_folder,
+            apart=True,
         )
         with begun(name), Launched(spec) as worker:
-            return _observe(order, worker, Tree(worker.process.pid, name), stop)
+            return _observe(order, worker, Tree(worker.pid, name), stop)
 
     def sweep(self) -> tuple[str, ...]:
         """Kill the workers that killed harnesses left, known by the mark in their environment."""
@@ -96,9 +101,10 @@ class TreeMeter:
         self._last = MemoryParts(
             anon_bytes=0, shmem_bytes=0, kernel_bytes=0, file_bytes=0, rss_bytes=0
         )
-        self._marks_bytes = 0
+        self._memory = TreeMemory()
+        self._processes = 0
+        self._upper_bytes = 0
         self._largest_rise_bytes = 0
-        self._resident_bytes: int | None = None
 
     def parts(self) -> MemoryParts:
         """Return the memory now, or as it was when PSS was last read.
@@ -136,19 +142,37 @@ class TreeMeter:
         return self._limit_bytes is not None and size_bytes > self._limit_bytes
 
     def _remember(self, memory: TreeMemory) -> None:
-        self._marks_bytes = max(self._marks_bytes, memory.high_water_bytes)
-        if self._resident_bytes is not None:
-            rise_bytes = memory.resident_bytes - self._resident_bytes
-            self._largest_rise_bytes = max(self._largest_rise_bytes, rise_bytes)
-        self._resident_bytes = memory.resident_bytes
+        before, self._memory = self._memory, memory
+        self._processes = max(self._processes, memory.processes)
+        rise_bytes = memory.unreclaimable_bytes - before.unreclaimable_bytes
+        self._largest_rise_bytes = max(self._largest_rise_bytes, rise_bytes)
+        self._between(before, memory)
 
-    def high_water_bytes(self) -> int | None:
-        """Return the upper end of the peak: the kernel's marks of resident memory, added up.
+    def _between(self, before: TreeMemory, after: TreeMemory) -> None:
+        """Take in what can have been between two polls.
 
-        What came after the last poll is not in them; it is taken to be at most the largest rise
-        that was seen between two polls.
+        What the kernel's marks of resident memory rose to, beyond what was resident at either poll,
+        was held unseen. Where they did not rise, memory below them can have come and gone; it is
+        taken to be no more than memory was ever seen to rise between two polls.
         """
-        return self._marks_bytes + self._largest_rise_bytes if self._marks_bytes else None
+        unseen_bytes = after.high_water_bytes - max(before.resident_bytes, after.resident_bytes)
+        if after.high_water_bytes <= before.high_water_bytes:
+            unseen_bytes = min(unseen_bytes, self._largest_rise_bytes)
+        seen_bytes = max(before.unreclaimable_bytes, after.unreclaimable_bytes)
+        self._upper_bytes = max(self._upper_bytes, seen_bytes + max(0, unseen_bytes))
+
+    def upper_bytes(self, ended: Ended) -> int:
+        """Return the upper end of the peak once the worker has `ended`, in bytes.
+
+        What a worker that was alone was resident with at most, the kernel says at its end; of
+        several, the marks are taken not to have risen after the last poll.
+        """
+        last = self._memory
+        mark_bytes = last.high_water_bytes
+        if self._processes <= 1:
+            mark_bytes = max(mark_bytes, ended.resident_bytes)
+        self._between(last, msgspec.structs.replace(last, high_water_bytes=mark_bytes))
+        return self._upper_bytes
 
     def stalled_us(self) -> int | None:
         """Return None: pressure is counted for groups only."""
@@ -182,14 +206,18 @@ def _observe(order: Order, worker: Launched, tree: Tree, stop: Callable[[], bool
         handle=TreeWorker(worker, tree),
         meter=meter,
         pids=tree.pids,
+        freezer=FreezerBySignal(tree.pids),
+        pressure=lambda: pressure_texts(None),
         is_over=meter.is_over,
     )
     seen = observe(order, watched, stop)
     return Observation(
         exit=seen.facts(),
         timeline=seen.timeline,
-        high_water_bytes=meter.high_water_bytes(),
+        high_water_bytes=meter.upper_bytes(seen.ended),
         wall_seconds=seen.wall_seconds,
         output=seen.output,
         approximate=True,
+        notes=seen.notes,
+        autopsy=seen.autopsy,
     )

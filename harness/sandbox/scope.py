@@ -84,7 +84,7 @@ def settle(name: str, worker: Launched, *, cpus: bool) -> Place:
     own = _wait_for_scope(name, worker)
     try:
         (own / _KEEP).mkdir()
-        write_text(own / _KEEP / "cgroup.procs", str(worker.process.pid))
+        write_text(own / _KEEP / "cgroup.procs", str(worker.pid))
         for controller in ("memory", "cpu") if cpus else ("memory",):
             write_text(own / "cgroup.subtree_control", f"+{controller}")
     except OSError as error:
@@ -107,17 +107,16 @@ def _wait_for_scope(name: str, worker: Launched) -> Path:
     if mount is None:
         raise SandboxError("the v2 hierarchy is not mounted")
     end_s = time.monotonic() + _SETTLE_S
-    while time.monotonic() < end_s and worker.process.poll() is None:
-        text = read_text(Path(f"/proc/{worker.process.pid}/cgroup")) or ""
+    while time.monotonic() < end_s and not worker.has_ended():
+        text = read_text(Path(f"/proc/{worker.pid}/cgroup")) or ""
         with contextlib.suppress(ValueError, KeyError):
             group = group_paths(text)[""]
             # systemd moves the process first and becomes the command afterwards: wait for both.
-            if group.endswith(f"{name}.scope") and _is_shell(worker.process.pid):
+            if group.endswith(f"{name}.scope") and _is_shell(worker.pid):
                 return group_in(mount, group)
         time.sleep(0.005)
-    gone = worker.process.poll() is not None
-    said = worker.process.stderr.read(4096) if gone and worker.process.stderr else b""
-    raise SandboxError(f"systemd made no scope: {said.decode('utf-8', 'replace').strip()}")
+    said = worker.said() if worker.has_ended() else "it took too long"
+    raise SandboxError(f"systemd made no scope: {said}")
 
 
 def _is_shell(pid: int) -> bool:

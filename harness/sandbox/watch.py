@@ -10,15 +10,19 @@ from typing import Final, Protocol
 from harness.core.errors import SandboxError
 from harness.core.peaks import Sample, Timeline
 from harness.sandbox.group import Meter
+from harness.sandbox.kernel import MemoryParts
 from harness.sandbox.offset import OffsetReader
 
 GRACE_S: Final = 2.0
 _DYING_S: Final = 30.0
+_GRACE_EVERY_S: Final = 0.05
 _CHUNK_BYTES: Final = 256 * 1024
 _LONGEST_WAIT_S: Final = 0.1
 _HURRY: Final = 5
 _LEAP_BYTES: Final = 1024 * 1024
-_LEAP_SHARE: Final = 0.02
+# A parser that takes half a gigabyte a second rises by this share of its peak in a usual interval.
+_LEAP_SHARE: Final = 0.002
+_USUAL_S: Final = 0.01
 
 
 class Stopped(enum.Enum):
@@ -27,6 +31,8 @@ class Stopped(enum.Enum):
     DEADLINE = "deadline"
     REQUEST = "request"
     OVER_LIMIT = "over limit"
+    AT_TRAP = "at trap"
+    AFTER_KILL = "after kill"
 
 
 class Worker(Protocol):
@@ -37,6 +43,34 @@ class Worker(Protocol):
 
     def kill(self) -> None:
         """End it and all that it started."""
+
+
+class Grace:
+    """Ends a worker some time after the kernel killed a process of it: its ending is settled."""
+
+    def __init__(
+        self,
+        seconds: float | None,
+        kills: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Let it go on for `seconds` after `kills` rose above zero; None for ever."""
+        self._seconds = seconds
+        self._kills = kills
+        self._clock = clock
+        self._killed_at_s: float | None = None
+        self._next_s = 0.0
+
+    def tick(self) -> Stopped | None:
+        """Say whether the worker is to be ended now."""
+        now_s = self._clock()
+        if self._seconds is None or now_s < self._next_s:
+            return None
+        self._next_s = now_s + _GRACE_EVERY_S
+        if self._killed_at_s is None and self._kills():
+            self._killed_at_s = now_s
+        is_over = self._killed_at_s is not None and now_s - self._killed_at_s >= self._seconds
+        return Stopped.AFTER_KILL if is_over else None
 
 
 class Sampler:
@@ -54,11 +88,44 @@ class Sampler:
         self._clock = clock
         self._started_s = clock()
         self._leapt = False
+        self._resident_bytes = 0
+        self._sampled_at_s = 0.0
         self.timeline = Timeline()
 
     def elapsed_s(self) -> float:
         """Return the seconds since the start."""
         return self._clock() - self._started_s
+
+    @property
+    def has_seen_snapshot(self) -> bool:
+        """Whether the worker was ever seen with its snapshot open; true where none is sought."""
+        return self._offset is None or self._offset.has_seen_snapshot
+
+    def hold(self, seconds: float) -> None:
+        """Leave `seconds` out of the time: the worker stood still."""
+        self._started_s += seconds
+
+    def parts(self) -> MemoryParts | None:
+        """Return the memory now, without taking a sample; None once the group is gone."""
+        try:
+            return self._meter.parts()
+        except OSError:
+            return None
+
+    def listen(self, watch: "Watch") -> None:
+        """Sample also at the moment in which the worker opens one of several snapshots.
+
+        Then the one before is done with, and what is held now was kept of it.
+        """
+        opens = self._offset.opens if self._offset else None
+        if opens is None:
+            return
+
+        def opened() -> None:
+            opens.index()  # heard, whether or not a sample can still be taken
+            self.sample()
+
+        watch.add_wake(opens.fd, opened)
 
     def interval_s(self, usual_s: float) -> float:
         """Return the seconds until the next sample: a few where memory rises in leaps.
@@ -68,9 +135,16 @@ class Sampler:
         """
         return usual_s / _HURRY if self._leapt else usual_s
 
-    def sample(self) -> Sample | None:
-        """Take one sample; None once the group is gone."""
+    def sample(self, *, thorough: bool = False) -> Sample | None:
+        """Take one sample; None once the group is gone.
+
+        A thorough one spares no cost to find the open snapshot.
+        """
         at_s = self.elapsed_s()
+        # Before memory: read late, it may hold what the next job has read, but never show as kept
+        # less than was.
+        opens = self._offset.opens if self._offset else None
+        snapshot_index = opens.index() if opens else None
         try:
             parts = self._meter.parts()
             stalled_us = self._meter.stalled_us()
@@ -83,14 +157,25 @@ class Sampler:
             kernel_bytes=parts.kernel_bytes,
             file_bytes=parts.file_bytes,
             rss_bytes=parts.rss_bytes,
-            offset_bytes=self._offset.read() if self._offset else None,
+            offset_bytes=self._offset.read(now=thorough) if self._offset else None,
             stalled_us=stalled_us,
+            snapshot_index=snapshot_index,
         )
         top_bytes = self.timeline.top.unreclaimable_bytes if self.timeline.top else 0
-        rise_bytes = sample.unreclaimable_bytes - top_bytes
-        self._leapt = rise_bytes > max(_LEAP_BYTES, int(top_bytes * _LEAP_SHARE))
+        passed_s = max(at_s - self._sampled_at_s, 1e-4)
+        self._leapt = _leaps(sample.unreclaimable_bytes, top_bytes, passed_s) or _leaps(
+            sample.rss_bytes, self._resident_bytes, passed_s
+        )
+        self._resident_bytes = max(self._resident_bytes, sample.rss_bytes)
+        self._sampled_at_s = at_s
         self.timeline.add(sample)
         return sample
+
+
+def _leaps(now_bytes: int, before_bytes: int, passed_s: float) -> bool:
+    """Whether memory rises so fast that a usual interval would miss a part of the peak."""
+    rise_bytes = (now_bytes - before_bytes) * _USUAL_S / passed_s
+    return rise_bytes > max(_LEAP_BYTES, int(before_bytes * _LEAP_SHARE))
 
 
 class Watch:
@@ -101,7 +186,12 @@ class Watch:
         self._clock = clock
         self._selector = selectors.DefaultSelector()
         self._open_streams = 0
+        self._held_s = 0.0
         self.ended = False
+
+    def hold(self, seconds: float) -> None:
+        """Give the worker `seconds` more: it stood still for so long."""
+        self._held_s += seconds
 
     def add_stream(self, fd: int, feed: Callable[[bytes], None], *, is_end: bool = False) -> None:
         """Drain `fd` into `feed` until it ends; with `is_end`, the worker has ended then too."""
@@ -140,6 +230,10 @@ class Watch:
 
         self._selector.register(fd, selectors.EVENT_READ, check)
 
+    def add_wake(self, fd: int, call: Callable[[], None]) -> None:
+        """Call `call`, which must read `fd`, whenever there is something to read."""
+        self._selector.register(fd, selectors.EVENT_READ, call)
+
     def until_ended(
         self,
         worker: Worker,
@@ -170,7 +264,7 @@ class Watch:
                 if stopped is None and (wanted is not None or stop()):
                     stopped = wanted or Stopped.REQUEST
                     kill_at_s = now_s
-            if stopped is None and now_s >= deadline_s:
+            if stopped is None and now_s >= deadline_s + self._held_s:
                 stopped = Stopped.DEADLINE
                 worker.terminate()
                 kill_at_s = now_s + GRACE_S

@@ -107,7 +107,7 @@ def test_a_docker_run_costs_no_more_than_the_engines_own_command(
     run(docker, what)
     cli = _docker_run(tmp_path, "/bin/true")
     by_cli, by_us = medians(
-        15,
+        25,
         lambda: subprocess.run(cli, check=True, capture_output=True),
         lambda: run(docker, what),
     )
@@ -136,20 +136,21 @@ def _docker_run(folder: Path, *command: str) -> list[str]:
 def test_observing_costs_at_most_1_percent_of_a_10_second_worker(
     benchmark: BenchmarkFixture, cgroup: Sandbox, tmp_path: Path
 ) -> None:
-    """The worker's own processor time tells what observing takes from it, whatever else runs."""
+    """The fastest of each tell what observing takes from a worker, whatever else runs."""
     snapshot = tmp_path / "rows.json"
     rows = ",".join(f'{{"id": {n}, "name": "name {n}", "power": {n}.5}}' for n in range(60_000))
     snapshot.write_text(f"[{rows}]", "utf-8")
     code = (
         "import json, sys, time\nstarted = time.perf_counter()\n"
-        "for _ in range(90): json.load(open(sys.argv[1]))\n"
+        "for _ in range(int(sys.argv[2])): json.load(open(sys.argv[1]))\n"
         "print(time.perf_counter() - started)"
     )
     words = (sys.executable, "-c", code, str(snapshot))
+    loop_s = _seconds_told(cgroup, order(tmp_path, *words, "20")) / 20
+    unseen = order(tmp_path, *words, str(round(10 / loop_s)))
     # Watched every ten minutes, a worker is as good as unobserved.
-    unseen = order(tmp_path, *words)
     watched, alone = [], []
-    for _ in range(3):
+    for _ in range(5):
         alone.append(_seconds_told(cgroup, _with_interval(unseen, 600.0)))
         watched.append(_seconds_told(cgroup, unseen))
     once(benchmark, lambda: None)

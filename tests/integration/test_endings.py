@@ -340,6 +340,10 @@ def test_ending(
         assert seen.output.stdout_bytes == PRINTED
         assert len(seen.output.stdout_tail) == MIB
     assert seen.approximate is (kind == PROCESS)
+    # A container that has ended is removed while the next things are done.
+    end_s = time.monotonic() + 10
+    while leftovers() and time.monotonic() < end_s:
+        time.sleep(0.01)
     assert leftovers() == []
 
 

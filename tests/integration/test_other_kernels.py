@@ -18,6 +18,7 @@ from junitparser import JUnitXml
 REPOSITORY = Path(__file__).parents[2]
 MACHINE = REPOSITORY / "tests" / "vm" / "machine.py"
 ENDINGS = "tests/integration/test_endings.py"
+AUTOPSY = "tests/integration/test_autopsy.py"
 ABOVE = "tests/integration/test_limits_above.py"
 TIMELINE = "tests/integration/test_timeline.py"
 # Mounting a full disk takes root, so an ordinary user's scope is left out of this row.
@@ -73,13 +74,15 @@ def test_cgroup_v2_with_docker_and_bare(share: Path) -> None:
     run_in_machine(
         share,
         f"bash tests/vm/docker_up.sh && {PYTEST} {ENDINGS} {ABOVE} "
-        f"{FULL} {TIMELINE} -m 'docker or cgroup' --junit-xml={xml}",
+        f"{AUTOPSY} {FULL} {TIMELINE} -m 'docker or cgroup' --junit-xml={xml}",
     )
     passed = results(xml)
     assert "test_ending[docker-killed at the limit]" in passed
     assert "test_ending[cgroup-killed at the limit]" in passed
     assert {"test_cgroup", "test_docker"} <= passed
-    assert len(passed) >= 50
+    for kind in ("docker", "cgroup"):
+        assert f"test_frozen_at_the_limit_and_unharmed[threads-{kind}]" in passed
+    assert len(passed) >= 72
 
 
 def test_docker_with_the_systemd_driver(share: Path) -> None:
@@ -99,12 +102,13 @@ def test_ordinary_users_delegated_scope(share: Path) -> None:
     run_in_machine(
         share,
         "bash tests/vm/user_up.sh env OOMPROOF_TEST_SCOPE=1 "
-        f"{PYTEST} {ENDINGS} {ABOVE} -m cgroup --junit-xml={xml}",
+        f"{PYTEST} {ENDINGS} {ABOVE} {AUTOPSY} -m cgroup --junit-xml={xml}",
         systemd=True,
     )
     passed = results(xml)
     assert "test_ending[cgroup-killed at the limit]" in passed
-    assert len(passed) >= 20
+    assert "test_frozen_at_the_limit_and_unharmed[fork-cgroup]" in passed
+    assert len(passed) >= 31
 
 
 def test_truth_on_cgroup_v2(share: Path) -> None:

@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from harness.core.budget import noise_floor_bytes
+from harness.core.noise import noise_floor_bytes
 from harness.core.scenario import SandboxKind
 from harness.sandbox.contract import Sandbox
 
 REPOSITORY = Path(__file__).parents[2]
 HERO = REPOSITORY / "scenarios" / "hero_snapshots"
 MIB = 2**20
+ENV = "/usr/bin/env"
 KINDS = [
     pytest.param(SandboxKind.DOCKER, marks=pytest.mark.docker),
     pytest.param(SandboxKind.CGROUP, marks=pytest.mark.cgroup),
@@ -145,7 +146,8 @@ def start() -> Iterator[Start]:
 
     def launch(*words: str | Path, folder: Path, **variables: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *map(str, words)],
+            # A shell ignores SIGINT in all that it starts in the background, these tests too.
+            [ENV, "--default-signal=INT", sys.executable, "-m", "harness", *map(str, words)],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

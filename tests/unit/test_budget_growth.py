@@ -4,11 +4,12 @@ import msgspec
 import pytest
 
 from harness.core.baseline import Baseline, baseline_of
-from harness.core.budget import NOISE_FLOOR_BYTES, judge_budgets, noise_floor_bytes
+from harness.core.budget import judge_budgets
 from harness.core.case import Case, Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
+from harness.core.noise import NOISE_FLOOR_BYTES, noise_floor_bytes
 from harness.core.run import Run
 from harness.core.scenario import Scenario
 

@@ -129,18 +129,30 @@ def test_a_run_that_lived_under_such_a_limit_needs_no_confirmation(
 
 
 @pytest.mark.parametrize("limit_mib", [None, 64, 512])
-def test_an_approximate_peak_decides_only_outside_its_interval(
+def test_a_polled_peak_decides_only_outside_its_interval(
     limit_mib: int | None, scenario: Scenario, make_run: Runs, make_case: Cases
 ) -> None:
     case = make_case(limit_mib=limit_mib)
-    inside = make_run(case=case, peak_mib=60, upper_mib=80, approximate=True)
+    inside = make_run(case=case, peak_mib=60, upper_mib=80, sandbox="process")
     assert confirmations(scenario, [inside]) == ()
     (finding,) = judge(scenario, inside)
     assert finding.severity is Severity.NO_VERDICT
     assert "docker or cgroup" in finding.next_step
-    assert judge(scenario, make_run(case=case, peak_mib=40, upper_mib=60, approximate=True)) == ()
-    over = make_run(case=case, peak_mib=65, upper_mib=80, approximate=True)
+    below = make_run(case=case, peak_mib=40, upper_mib=60, sandbox="process")
+    assert judge(scenario, below) == ()
+    over = make_run(case=case, peak_mib=65, upper_mib=80, sandbox="process")
     assert severities(judge(scenario, over)) == [Severity.FAILURE]
+
+
+def test_a_remote_kernel_confirms_a_budget_too(
+    scenario: Scenario, make_run: Runs, make_case: Cases
+) -> None:
+    run = make_run(peak_mib=60, upper_mib=None, sandbox="docker", approximate=True)
+    assert [wanted.run for wanted in confirmations(scenario, [run])] == [run]
+    at_budget = make_run(
+        2, case=make_case(limit_mib=64), purpose=Purpose.CONFIRMATION, approximate=True
+    )
+    assert judge(scenario, run, at_budget) == ()
 
 
 @pytest.mark.parametrize("ending", [Ending.OOM_KILLED, Ending.CRASHED, Ending.TIMED_OUT])

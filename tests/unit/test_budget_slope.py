@@ -93,3 +93,43 @@ def test_each_limit_has_its_own_slope(scenario: Scenario, make_run: Runs, make_c
     ]
     findings = judge(scenario, runs)
     assert [finding.severity for finding in findings] == [Severity.NO_VERDICT] * 2
+
+
+@pytest.fixture
+def of_sizes(make_run: Runs, make_case: Cases) -> Callable[..., list[Run]]:
+    """Return runs of so many megabytes with their peaks in MiB."""
+    return lambda peaks: [
+        make_run(number, case=make_case(megabytes=megabytes), peak_mib=peak_mib)
+        for number, (megabytes, peak_mib) in enumerate(peaks.items(), start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peaks", "words"),
+    [
+        ({5: 10, 50: 10, 200: 300}, "it is not linear in the size: between 50 MB and 200 MB"),
+        ({5: 10, 20: 10, 50: 200, 200: 200}, "it is step in the size: between 20 MB and 50 MB"),
+        ({5: 11, 50: 110, 200: 1610}, "it is quadratic in the size: between 50 MB and 200 MB"),
+    ],
+)
+def test_what_is_no_line_is_named_and_judged_where_it_is_steepest(
+    peaks: dict[int, float], words: str, scenario: Scenario, of_sizes: Callable[..., list[Run]]
+) -> None:
+    (finding,) = judge(scenario, of_sizes(peaks))
+    assert finding.severity is Severity.FAILURE
+    assert words in finding.message
+
+
+def test_what_is_no_line_may_keep_the_budget_everywhere(
+    scenario: Scenario, of_sizes: Callable[..., list[Run]]
+) -> None:
+    assert judge(scenario, of_sizes({5: 10, 50: 28, 200: 40})) == ()
+
+
+def test_a_kill_that_contradicts_a_kept_budget_is_no_verdict(
+    scenario: Scenario, of_sizes: Callable[..., list[Run]], make_run: Runs, make_case: Cases
+) -> None:
+    killed = make_run(9, case=make_case(megabytes=200), peak_mib=500, ending=Ending.OOM_KILLED)
+    (finding,) = judge(scenario, [*of_sizes({5: 10, 50: 10}), killed])
+    assert finding.severity is Severity.NO_VERDICT
+    assert "run 9 was killed where their line says that it fits" in finding.message

@@ -79,3 +79,14 @@ def test_settings_stand_in_the_name_in_order(
     settings: dict[str, Any], variant: str, make_case: Callable[..., Case]
 ) -> None:
     assert make_case("w", settings=settings).variant == variant
+
+
+def test_passes_give_the_same_snapshots_again(
+    make_scenario: Scenarios, snapshots: tuple[Snapshot, ...]
+) -> None:
+    scenario = make_scenario(worker=[{**ALL, "passes": 3}])
+    (case,) = cases_of(scenario, snapshots)
+    assert case.snapshots == snapshots * 3
+    assert case.name == "all · 5MB, 50MB x 3 · 512MiB"
+    (one,) = cases_of(scenario, snapshots[:1])
+    assert one.name == "all · 5MB x 3 · 512MiB"

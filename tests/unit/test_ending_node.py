@@ -1,4 +1,4 @@
-"""How V8's own heap limit shows: texts of Node.js 20."""
+"""How V8's own heap limit shows: texts of Node.js 20; 24 says the same."""
 
 import signal
 
@@ -41,6 +41,12 @@ Node.js v20.20.2
 @pytest.mark.parametrize(("exit_code", "signal_"), [(134, signal.SIGABRT), (134, None), (1, None)])
 def test_the_heap_is_exhausted(why: str, exit_code: int, signal_: int | None) -> None:
     facts = ExitFacts(exit_code=exit_code, signal=signal_, stderr_tail=HEAP.format(why))
+    assert conclude(facts).ending is Ending.HEAP_EXHAUSTED
+
+
+def test_a_stream_that_was_cut_short_still_tells() -> None:
+    tail = HEAP.format("Reached heap limit").partition("FATAL ERROR: ")[2].partition("\n")[2]
+    facts = ExitFacts(exit_code=139, signal=signal.SIGSEGV, stderr_tail=tail)
     assert conclude(facts).ending is Ending.HEAP_EXHAUSTED
 
 

@@ -106,7 +106,15 @@ def test_only_verdict_runs_are_held_against_expectations(
 
 @pytest.mark.parametrize(
     ("peak_mib", "upper_mib", "is_doubted"),
-    [(100, 500, False), (100, 600, True), (500, 520, True), (100, None, True), (None, 600, False)],
+    [
+        (100, 500, False),
+        (100, 600, True),
+        (500, 520, True),
+        (100, None, True),
+        (None, 600, True),
+        (None, 80, False),
+        (None, None, True),
+    ],
 )
 def test_completion_without_a_kernels_limit_is_doubted_near_it(
     peak_mib: float | None,
@@ -115,13 +123,20 @@ def test_completion_without_a_kernels_limit_is_doubted_near_it(
     make_scenario: Scenarios,
     make_run: Runs,
 ) -> None:
-    run = make_run(peak_mib=peak_mib, upper_mib=upper_mib, approximate=True)
+    run = make_run(peak_mib=peak_mib, upper_mib=upper_mib, sandbox="process", approximate=True)
     expected = [(Severity.NO_VERDICT, 1)] if is_doubted else []
     assert findings_on(make_scenario(), run) == expected
 
 
 def test_no_limit_no_doubt(make_scenario: Scenarios, make_run: Runs, make_case: Cases) -> None:
-    run = make_run(case=make_case(limit_mib=None), upper_mib=None, approximate=True)
+    run = make_run(case=make_case(limit_mib=None), upper_mib=None, sandbox="process")
+    assert findings_on(make_scenario(), run) == []
+
+
+def test_a_limit_that_a_remote_kernel_held_is_not_doubted(
+    make_scenario: Scenarios, make_run: Runs
+) -> None:
+    run = make_run(upper_mib=None, sandbox="docker", approximate=True)
     assert findings_on(make_scenario(), run) == []
 
 

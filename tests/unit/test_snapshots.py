@@ -223,7 +223,11 @@ def test_warming_notices_what_has_changed(resolve: Resolve, files: Files, tmp_pa
     (snapshot,) = resolve("a.json")
     warm([snapshot])
     with pytest.raises(NoVerdictError, match="has changed since the start"):
-        warm([msgspec.structs.replace(snapshot, bytes=snapshot.bytes + 1)])
-    (tmp_path / "files" / "a.json").unlink()
+        warm([msgspec.structs.replace(snapshot, sha256="0" * 64)])
+    path = tmp_path / "files" / "a.json"
+    path.write_bytes(b"7" * len(path.read_bytes()))
+    with pytest.raises(NoVerdictError, match="has changed since the start"):
+        warm([snapshot])
+    path.unlink()
     with pytest.raises(NoVerdictError, match="cannot be read any more"):
         warm([snapshot])

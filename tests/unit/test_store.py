@@ -18,7 +18,7 @@ from harness.store import REPORT, Store, load_report, new_store, newest_report, 
 Runs = Callable[..., Run]
 SAMPLES = (
     Sample(at_s=0.01, anon_bytes=2**53 + 1, offset_bytes=7, stalled_us=3),
-    Sample(at_s=0.02, anon_bytes=2, kernel_bytes=5),
+    Sample(at_s=0.02, anon_bytes=2, kernel_bytes=5, snapshot_index=3),
 )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from harness.core.units import (
     SIZE_PATTERN,
     format_bytes,
+    format_megabytes,
     format_seconds,
     parse_duration,
     parse_percent,
@@ -161,3 +162,19 @@ def test_bytes_for_people_are_near_the_truth(count: int) -> None:
 )
 def test_seconds_for_people(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (5_000_000, "5 MB"),
+        (54_590_000, "54.5 MB"),
+        (999_999_999, "999.9 MB"),
+        (12_300, "12.3 kB"),
+        (1_234_500_000_000, "1,234.5 GB"),
+    ],
+)
+def test_the_size_of_a_snapshot_is_shown_in_decimal_and_rounded_down(count: int, text: str) -> None:
+    assert format_megabytes(count) == text

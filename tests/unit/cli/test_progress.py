@@ -61,7 +61,7 @@ def test_names_are_shown_and_not_obeyed(
     [
         ({}, "[1/4] streaming · 5MB · 512MiB ..."),
         ({"repeat": 2}, "(repeat 2)"),
-        ({"purpose": Purpose.CONFIRMATION}, "(confirming the budget)"),
+        ({"purpose": Purpose.CONFIRMATION}, "(confirming)"),
     ],
 )
 def test_a_line_says_which_run_has_begun(

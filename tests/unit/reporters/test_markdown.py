@@ -3,7 +3,7 @@ import re
 import msgspec
 
 from harness.core.report import Report
-from harness.reporters.markdown import escape, render_markdown
+from harness.reporters.markdown import escape, prose, render_markdown
 
 
 def test_the_verdict_comes_first(night: Report, passing: Report) -> None:
@@ -22,8 +22,8 @@ def test_every_run_has_a_row_of_as_many_cells_as_the_heading(night: Report) -> N
 def test_every_finding_is_listed_with_its_next_step(night: Report) -> None:
     text = render_markdown(night)
     for finding in night.findings:
-        assert escape(finding.message) in text
-        assert escape(finding.next_step) in text
+        assert prose(finding.message) in text
+        assert prose(finding.next_step) in text
 
 
 def test_text_from_outside_is_inert(night: Report) -> None:
@@ -33,6 +33,12 @@ def test_text_from_outside_is_inert(night: Report) -> None:
     assert "\\`x\\`" in text
     assert "@team" not in text.split("<pre>", maxsplit=1)[0]
     assert {character for character in text if not character.isprintable()} == {"\n"}
+
+
+def test_words_in_backticks_are_code() -> None:
+    assert prose("run `a_b` <now>") == "run <code>a\\_b</code> &lt;now&gt;"
+    assert prose("a ` alone") == "a \\` alone"
+    assert prose("`<script>`") == "<code>&lt;script&gt;</code>"
 
 
 def test_escape_keeps_the_words_and_takes_their_power() -> None:

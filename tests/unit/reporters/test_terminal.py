@@ -184,3 +184,17 @@ def test_a_report_without_runs_says_so(empty: Report) -> None:
 def test_an_early_stop_is_in_the_verdict(passing: Report) -> None:
     report = msgspec.structs.replace(passing, finished=False, planned_runs=9)
     assert "stopped early: 2 of 9 runs made" in render_terminal(report)
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "meaning"), [("docker", "page cache too"), ("process", "marks of resident memory")]
+)
+def test_the_legend_says_what_the_upper_end_counts(
+    night: Report, sandbox: str, meaning: str
+) -> None:
+    run = msgspec.structs.replace(
+        night.runs[0], sandbox=sandbox, peak_bytes=10 * 2**20, peak_upper_bytes=200 * 2**20
+    )
+    text = " ".join(render_terminal(_with_run(night, run)).split())
+    assert meaning in text
+    assert ("page cache" in text) is (sandbox == "docker")

@@ -1,0 +1,135 @@
+"""What profiled processes said of themselves, and the tables that tracemalloc left."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from harness.core.profile import Frame, Profiler, Site
+from harness.profilers.reading import Reading, reading_of
+
+STATUS: Final = ".status.json"
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_MOST_STATUS_BYTES: Final = 64 * 1024
+_UNREADABLE: Final = (OSError, msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """One profiled process, by its status file.
+
+    Attributes:
+        reasons: why a profiler that was to be preferred was not taken.
+        capture: the name of the capture file; empty where there is none.
+        base_bytes: the anonymous memory that it held before the profiler began.
+        profiler_bytes: what the profiler's start added to that.
+        ended: the process came to its own end, so it was not killed.
+        forked: it is a fork of another one, and holds only what it allocated itself.
+        cut_s: when the profiler stopped because its capture had reached the cap, since 1970.
+
+    """
+
+    pid: int
+    parent: int = 0
+    python: str = ""
+    executable: str = ""
+    began_s: float = 0.0
+    base_bytes: int = 0
+    profiler_bytes: int = 0
+    reasons: tuple[str, ...] = ()
+    profiler: Profiler | None = None
+    version: str = ""
+    capture: str = ""
+    ended: bool = False
+    forked: bool = False
+    cut_s: float | None = None
+
+    @property
+    def interpreter(self) -> str:
+        """The interpreter as people would name it."""
+        return f"Python {self.python}" + (f" ({self.executable})" if self.executable else "")
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True):
+    """What tracemalloc held when a process could look at it last."""
+
+    at_s: float
+    traced: int
+    peak: int
+    resident_bytes: int
+    overhead_bytes: int
+    sites: tuple[tuple[int, int, tuple[tuple[str, int], ...]], ...]
+    bytes: int
+    stacks: int
+
+
+class _Peak(msgspec.Struct, frozen=True, kw_only=True):
+    traced: int
+    peak: int
+
+
+def read_status(data: bytes) -> Process | None:
+    """Return the process that a status file tells of, or None where the file is damaged."""
+    try:
+        return msgspec.json.decode(data, type=Process)
+    except _UNREADABLE:
+        return None
+
+
+def processes_in(folder: Path) -> tuple[Process, ...]:
+    """Return the processes that reported in `folder`, the earliest first."""
+    found: list[Process] = []
+    for path in sorted(folder.glob(f"*{STATUS}")):
+        process = read_status(_data(path, _MOST_STATUS_BYTES))
+        # What is not the name of a file in this folder was not written by our own code.
+        if process is not None and "/" not in process.capture:
+            found.append(process)
+    return tuple(sorted(found, key=lambda process: (process.began_s, process.pid)))
+
+
+def _data(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > most_bytes:
+            return b""
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def read_table(data: bytes) -> Reading | None:
+    """Return what a table of tracemalloc's says, or None where it is damaged."""
+    try:
+        table = msgspec.json.decode(data, type=_Table)
+    except _UNREADABLE:
+        return None
+    made = reading_of(_sites(table))
+    listed_bytes = sum(size for size, _, _ in table.sites)
+    return msgspec.structs.replace(
+        made,
+        total_bytes=made.total_bytes + max(0, table.bytes - listed_bytes),
+        left_out=made.left_out + max(0, table.stacks - len(table.sites)),
+        resident_bytes=table.resident_bytes,
+        first_s=table.at_s,
+        last_s=table.at_s,
+        peak_bytes=max(table.peak, table.traced),
+        overhead_bytes=table.overhead_bytes,
+    )
+
+
+def _sites(table: _Table) -> Iterable[Site]:
+    for size, count, frames in table.sites:
+        stack = tuple(Frame(function="", file=file, line=line) for file, line in frames)
+        yield Site(stack=stack, bytes=size, count=count)
+
+
+def read_traced(folder: Path, process: Process) -> Reading | None:
+    """Return what tracemalloc left of a process, with the largest sum that it told of."""
+    path = folder / process.capture
+    made = read_table(_data(path))
+    if made is None:
+        return None
+    try:
+        told = msgspec.json.decode(_data(path.with_suffix(".peak.json")), type=_Peak)
+    except _UNREADABLE:
+        return made
+    return msgspec.structs.replace(made, peak_bytes=max(made.peak_bytes or 0, told.peak))

@@ -1,0 +1,55 @@
+"""Sites put together: by their stack, and by the user's own line."""
+
+import pytest
+
+from harness.core.profile import Frame, Site, merge_sites, sites_by_line
+
+WORKER = Frame(function="main", file="/app/worker.py", line=7)
+OTHER = Frame(function="main", file="/app/worker.py", line=9)
+LOADS = Frame(function="loads", file="/usr/lib/python3.11/json/__init__.py", line=346)
+DECODE = Frame(function="decode", file="/usr/lib/python3.11/json/decoder.py", line=337)
+
+
+def site(*stack: Frame, size: int = 1, count: int = 1) -> Site:
+    return Site(stack=stack, bytes=size, count=count)
+
+
+@pytest.mark.parametrize(
+    ("file", "is_own"),
+    [
+        ("/app/worker.py", True),
+        ("worker.py", True),
+        ("/home/me/lib/python/worker.py", True),
+        ("/usr/lib/python3.11/json/decoder.py", False),
+        ("/app/.venv/lib/python3.13/site-packages/ijson/common.py", False),
+        ("/usr/lib/python3/dist-packages/numpy/core/numeric.py", False),
+        ("<frozen importlib._bootstrap>", False),
+        ("node:internal/modules/cjs/loader", False),
+        ("/app/node_modules/stream-json/Parser.js", False),
+        ("", False),
+    ],
+)
+def test_whose_code_it_is(file: str, is_own: bool) -> None:
+    assert Frame(function="f", file=file, line=1).is_own is is_own
+
+
+def test_the_line_of_a_site_is_the_innermost_of_the_users() -> None:
+    assert site(DECODE, LOADS, WORKER, OTHER).line == WORKER
+    assert site(DECODE, LOADS).line == DECODE
+    assert site().line is None
+
+
+def test_sites_of_one_stack_are_one_site() -> None:
+    merged = merge_sites([site(WORKER, size=2), site(OTHER, size=9), site(WORKER, size=8, count=3)])
+    assert merged == (site(WORKER, size=10, count=4), site(OTHER, size=9))
+
+
+def test_sites_of_one_line_keep_the_stack_of_the_largest() -> None:
+    grouped = sites_by_line(
+        [site(LOADS, WORKER, size=2), site(DECODE, WORKER, size=5), site(OTHER)]
+    )
+    assert grouped == (site(DECODE, WORKER, size=7, count=2), site(OTHER))
+
+
+def test_sites_of_one_size_have_an_order() -> None:
+    assert merge_sites([site(OTHER), site(WORKER)]) == merge_sites([site(WORKER), site(OTHER)])

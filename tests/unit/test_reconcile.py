@@ -1,0 +1,68 @@
+"""Heap against resident: exact arithmetic, and nothing guessed."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.core.peaks import Parts, Peak
+from harness.core.profile import Moment, Profile, Profiler
+from harness.core.reconcile import reconcile
+
+SIZE = st.integers(min_value=0, max_value=2**50)
+
+
+def profile(total: int, base: int | None) -> Profile:
+    return Profile(
+        profiler=Profiler.MEMRAY,
+        version="1",
+        moment=Moment.DEATH,
+        total_bytes=total,
+        sites=(),
+        base_bytes=base,
+    )
+
+
+def peak(anon: int, kernel: int) -> Peak:
+    parts = Parts(
+        anon_bytes=anon, kernel_bytes=kernel, shmem_bytes=0, file_bytes=9, rss_bytes=anon + 9
+    )
+    return Peak(peak_bytes=anon + kernel, peak_upper_bytes=None, parts=parts)
+
+
+@given(requested=SIZE, base=SIZE, profiler=SIZE, anon=SIZE, kernel=SIZE)
+def test_sum_is_exact(requested: int, base: int, profiler: int, anon: int, kernel: int) -> None:
+    made = reconcile(profile(requested, base), peak(anon, kernel), profiler_bytes=profiler)
+    assert made.unseen_bytes == base + profiler + kernel
+    assert made.slack_bytes is not None
+    assert made.untouched_bytes is not None
+    assert made.resident_bytes == (
+        requested + made.unseen_bytes + made.slack_bytes - made.untouched_bytes
+    )
+    assert 0 in {made.slack_bytes, made.untouched_bytes}
+    assert not made.unknown
+
+
+def test_slack_is_what_nobody_requested() -> None:
+    made = reconcile(profile(60, 5), peak(80, 4), profiler_bytes=3)
+    assert (made.remainder_bytes, made.slack_bytes, made.untouched_bytes) == (12, 12, 0)
+
+
+def test_untouched_is_what_has_no_page() -> None:
+    made = reconcile(profile(900, 5), peak(450, 4), profiler_bytes=3)
+    assert (made.remainder_bytes, made.slack_bytes, made.untouched_bytes) == (-458, 0, 458)
+
+
+def test_unknown_parts_are_not_guessed() -> None:
+    made = reconcile(profile(60, None), None, profiler_bytes=None)
+    assert made.requested_bytes == 60
+    assert made.remainder_bytes is None
+    assert made.slack_bytes is None
+    assert made.untouched_bytes is None
+    assert made.unseen_bytes is None
+    assert len(made.unknown) == 3
+
+
+def test_without_a_profile() -> None:
+    made = reconcile(None, peak(80, 4), profiler_bytes=3)
+    assert made.resident_bytes == 84
+    assert made.remainder_bytes is None
+    assert made.unknown == ("There is no heap profile of this run.",)

@@ -1,0 +1,96 @@
+"""What limit to try next, and what the tries say."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from harness.core.case import Case
+from harness.core.ending import Ending
+from harness.core.requirement import Method, Requirement, Trial, decide
+from harness.core.run import Run
+
+MIB = 2**20
+Runs = Callable[..., Run]
+Cases = Callable[..., Case]
+
+
+def at(make_run: Runs, run: Trial | int, ending: Ending) -> Run:
+    """Return a run at a limit that ended so."""
+    limit = run.limit_bytes if isinstance(run, Trial) else run
+    made = make_run(ending=ending)
+    case = msgspec.structs.replace(made.case, memory_limit_bytes=limit)
+    return msgspec.structs.replace(made, case=case)
+
+
+def search(make_run: Runs, ceiling: Run, needs_bytes: int) -> tuple[Requirement, list[Run]]:
+    """Return what is decided of a worker that needs exactly so much."""
+    trials: list[Run] = []
+    while isinstance(step := decide(ceiling, trials), Trial):
+        passes = step.limit_bytes >= needs_bytes
+        trials.append(at(make_run, step, Ending.COMPLETED if passes else Ending.OOM_KILLED))
+    return step, trials
+
+
+def test_a_narrow_interval_needs_no_further_run(make_run: Runs) -> None:
+    found, trials = search(make_run, make_run(peak_mib=400, upper_mib=403), 401 * MIB)
+    assert trials == []
+    assert found.method is Method.PREDICTED
+    assert found.requirement_bytes == 403 * MIB
+    assert found.is_exact
+
+
+@pytest.mark.parametrize("off", [-0.002, 0.0, 0.002, 0.0047, 0.007, 0.01, 0.015])
+def test_two_runs_confirm_within_one_percent(off: float, make_run: Runs) -> None:
+    needs_bytes = int(400 * MIB * (1 + off))
+    found, trials = search(make_run, make_run(peak_mib=400, upper_mib=800), needs_bytes)
+    assert len(trials) == 2
+    assert found.method is Method.CONFIRMED
+    assert found.requirement_bytes is not None
+    assert needs_bytes <= found.requirement_bytes <= needs_bytes * 1.0101
+    assert found.is_exact
+
+
+def test_twice_killed_is_said_and_the_upper_end_answers(make_run: Runs) -> None:
+    found, _ = search(make_run, make_run(peak_mib=400, upper_mib=800), 600 * MIB)
+    assert found.requirement_bytes == 800 * MIB
+    assert found.method is Method.PREDICTED
+    assert "was killed at" in found.reason
+    assert not found.is_exact
+
+
+def test_twice_passed_is_no_exact_answer(make_run: Runs) -> None:
+    found, _ = search(make_run, make_run(peak_mib=400, upper_mib=800), 100 * MIB)
+    assert not found.is_exact
+    assert "may need less still" in found.reason
+
+
+def test_a_trial_that_ends_otherwise_confirms_nothing(make_run: Runs) -> None:
+    ceiling = make_run(peak_mib=400, upper_mib=800)
+    found = decide(ceiling, [at(make_run, 403 * MIB, Ending.TIMED_OUT)])
+    assert isinstance(found, Requirement)
+    assert found.method is Method.PREDICTED
+    assert "ended otherwise" in found.reason
+
+
+def test_no_upper_end_is_tried_at_limits_too(make_run: Runs) -> None:
+    found, trials = search(make_run, make_run(peak_mib=400, upper_mib=None), 401 * MIB)
+    assert len(trials) == 2
+    assert found.is_exact
+
+
+def test_more_than_the_ceiling_is_unknown(make_run: Runs) -> None:
+    found = decide(make_run(ending=Ending.OOM_KILLED, peak_mib=511), [])
+    assert isinstance(found, Requirement)
+    assert found.requirement_bytes is None
+    assert "more than 512 MiB" in found.reason
+
+
+@pytest.mark.parametrize("ending", [Ending.CRASHED, Ending.TIMED_OUT, Ending.REFUSED, None])
+def test_a_worker_that_fails_under_the_ceiling_has_none(
+    ending: Ending | None, make_run: Runs
+) -> None:
+    found = decide(make_run(ending=ending), [])
+    assert isinstance(found, Requirement)
+    assert found.requirement_bytes is None
+    assert "did not complete" in found.reason
