@@ -5,6 +5,9 @@ system call returns EFAULT or a short read. So the limit is watched from outside
 larger one that the kernel holds.
 """
 
+import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -164,6 +167,8 @@ class Lookout:
                 self.autopsy = self._look(trap, standstill)
                 if not stands():
                     self.notes = (_LET_GO.format(seconds=trap.hold_s),)
+                if trap.fate is Fate.DIE:
+                    self._kill()
         except SandboxError as error:
             self.notes = (f"The worker could not be frozen at its limit: {error}.",)
             return None
@@ -172,6 +177,15 @@ class Lookout:
             self._watch.hold(self.held_s)
             self._sampler.hold(self.held_s)
         return Stopped.AT_TRAP if trap.fate is Fate.DIE else None
+
+    def _kill(self) -> None:
+        """Kill the worker where it stands: let go first, it would do more than was looked at.
+
+        Another machine's processes cannot be reached so, and are killed once they go on.
+        """
+        for pid in self._caught.pids():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
     def _look(self, trap: Trap, standstill: Standstill) -> Autopsy:
         began_s = time.monotonic()

@@ -17,7 +17,7 @@ import pytest
 
 from harness.autopsy.gather import Gatherer
 from harness.autopsy.json_path import find_offset
-from harness.core.autopsy import Autopsy, main_thread
+from harness.core.autopsy import Autopsy, Fate, main_thread
 from harness.core.case import Snapshot
 from harness.core.ending import Ending, conclude
 from harness.core.run import Observation
@@ -221,6 +221,37 @@ def test_standing_still_counts_neither_as_time_nor_against_the_deadline(
     seen = trial.sandbox.run(limited, lambda: False)
     assert autopsy_of(seen).standstill.frozen_s >= held_s
     assert seen.wall_seconds < held_s or EMULATED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_worker_that_is_to_die_does_nothing_more_once_it_stood(
+    kind: SandboxKind, bench: Callable[[SandboxKind], Bench]
+) -> None:
+    """What a profiler's capture holds last must be what was alive at the stack that was read."""
+    trial = bench(kind)
+    code = """
+        import os
+        kept = []
+        with open(os.environ["OOMPROOF_OUTPUT"] + "/steps", "wb", buffering=0) as file:
+            while True:
+                kept.append(bytearray(b"x") * (1 << 16))
+                file.write(b".")
+    """
+    steps = trial.folder / "steps"
+
+    class Counting(Gatherer):
+        def __call__(self, frozen):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN204
+            evidence = super().__call__(frozen)
+            told = {"steps": str(steps.stat().st_size)}
+            return msgspec.structs.replace(evidence, pressure=told)
+
+    trap = Trap(at_bytes=64 * MIB, look=Counting(), fate=Fate.DIE)
+    order = trial.order(trial.script("stepping", code))
+    seen = trial.sandbox.run(msgspec.structs.replace(order, trap=trap), lambda: False)
+    assert conclude(seen.exit).ending is Ending.OOM_KILLED
+    assert seen.autopsy is not None, seen.notes
+    assert seen.autopsy.evidence.processes[0].threads
+    assert steps.stat().st_size == int(seen.autopsy.evidence.pressure["steps"]) > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
