@@ -38,6 +38,15 @@ _REMEDY: Final = (
 )
 
 
+def _remedy() -> str:
+    """Return what would let an engine answer."""
+    address = os.environ.get("DOCKER_HOST")
+    if not address:
+        return _REMEDY
+    more = "; for ssh, pip install paramiko" if address.startswith("ssh:") else ""
+    return f"check DOCKER_HOST, or unset it to use this machine's own engine{more}"
+
+
 class _Connection(msgspec.Struct, frozen=True, kw_only=True):
     """An engine that answered, and the image to run."""
 
@@ -99,7 +108,7 @@ class DockerSandbox:
             with contextlib.closing(connect(timeout_s=10)) as client:
                 engine = describe(client)
         except SandboxError as error:
-            return Availability(works=False, reason=str(error), remedy=_REMEDY)
+            return Availability(works=False, reason=str(error), remedy=_remedy())
         where = "here" if engine.is_local else "on another machine, so results are approximate"
         if not engine.is_local and self._image == HOST_IMAGE:
             return Availability(

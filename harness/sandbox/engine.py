@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -25,6 +25,10 @@ _TIMEOUT_S: Final = 120
 _CONNECT_S: Final = 5
 
 
+# What code meets that takes another program's word for good.
+_OF_NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine says of itself.
 
@@ -34,6 +38,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         cgroup_driver: ``cgroupfs`` or ``systemd``.
         is_local: its containers' groups can be read here.
         init_speaks: its init tells an exit with 137 from a death by signal 9.
+        is_rootless: it is an ordinary user's own, who is root in its containers.
 
     """
 
@@ -42,6 +47,31 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     cgroup_driver: str
     is_local: bool
     init_speaks: bool
+    is_rootless: bool = False
+
+
+class _Info(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What is needed of the engine's ``/info``."""
+
+    name: str | None = None
+    server_version: str | None = None
+    kernel_version: str | None = None
+    cgroup_version: str | int | None = None
+    cgroup_driver: str | None = None
+    init_binary: str | None = None
+    security_options: tuple[str, ...] | None = None
+
+
+class _Component(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A part of the engine, by its name."""
+
+    name: str = "Engine"
+
+
+class _Version(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What is needed of the engine's ``/version``."""
+
+    components: tuple[_Component, ...] | None = None
 
 
 def connect(*, timeout_s: int = _TIMEOUT_S) -> "APIClient":
@@ -54,11 +84,12 @@ def connect(*, timeout_s: int = _TIMEOUT_S) -> "APIClient":
     import docker  # noqa: PLC0415  (a quarter of a second, needed by this sandbox only)
     from docker.utils import kwargs_from_env  # noqa: PLC0415
 
-    settings = kwargs_from_env()
     try:
+        settings = kwargs_from_env()
         _knock(settings.get("base_url", docker.constants.DEFAULT_UNIX_SOCKET))
         client = docker.APIClient(version="auto", timeout=timeout_s, **settings)
-    except (docker.errors.DockerException, OSError) as error:
+    # What it raises where an address is none, or what answers there is no engine, is told nowhere.
+    except (docker.errors.DockerException, OSError, *_OF_NONSENSE) as error:
         raise SandboxError(f"no container engine answers: {_innermost(error)}") from error
     return client
 
@@ -98,26 +129,34 @@ def describe(client: "APIClient") -> Engine:
 
     """
     with engine_errors():
-        info: dict[str, Any] = client.info()
-        version = f"{_product(client)} {info.get('ServerVersion', '')}".strip()
+        answers = client.info(), client.version()
+    try:
+        info, version = msgspec.convert(answers, tuple[_Info, _Version])
+    except msgspec.ValidationError as error:
+        raise SandboxError(f"what answers is no container engine: {error}") from error
+    versions = {"": 1, "1": 1, "2": 2}
+    cgroup_version = versions.get(str(info.cgroup_version or ""))
+    if cgroup_version is None:
+        raise SandboxError(
+            f"the container engine says that it has cgroups of version {info.cgroup_version}, of "
+            "which nothing is known here"
+        )
     host = os.uname()
-    is_local = (
-        str(client.base_url).startswith("http+docker")
-        and info.get("Name") == host.nodename
-        and info.get("KernelVersion") == host.release
-    )
     return Engine(
-        version=version,
-        cgroup_version=int(info.get("CgroupVersion") or 1),
-        cgroup_driver=str(info.get("CgroupDriver", "cgroupfs")),
-        is_local=is_local,
-        init_speaks=info.get("InitBinary") == "docker-init",
+        version=f"{_product(version)} {info.server_version or ''}".strip(),
+        cgroup_version=cgroup_version,
+        cgroup_driver=info.cgroup_driver or "cgroupfs",
+        is_local=str(client.base_url).startswith("http+docker")
+        and info.name == host.nodename
+        and info.kernel_version == host.release,
+        init_speaks=info.init_binary == "docker-init",
+        is_rootless="name=rootless" in (info.security_options or ()),
     )
 
 
-def _product(client: "APIClient") -> str:
-    components = client.version().get("Components") or [{}]
-    name = str(components[0].get("Name", "Engine"))
+def _product(version: _Version) -> str:
+    """Return the engine's name as people know it: its first component's."""
+    name = version.components[0].name if version.components else "Engine"
     return "Docker" if name == "Engine" else name.removesuffix(" Engine")
 
 

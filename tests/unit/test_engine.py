@@ -30,7 +30,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
             def do_GET(self) -> None:
                 name = self.path.rpartition("/")[2].partition("?")[0]
                 status, body = answers.get(name, (404, {"message": "no such thing"}))
-                data = json.dumps(body).encode()
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -65,6 +65,74 @@ def test_an_engine_that_does_not_say_what_it_is_does_not_work(
     assert not answer.works
     assert "the store is broken" in answer.reason
     assert answer.remedy
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        b"<html>proxy</html>",
+        b"",
+        b"\xff\xfe",
+        [],
+        None,
+        "fine",
+        {"CgroupVersion": "banana"},
+        {"CgroupVersion": [2]},
+        {"CgroupVersion": {}},
+    ],
+)
+def test_an_engine_that_answers_nonsense_does_not_work(
+    engine: Callable[[Answers], None], info: object
+) -> None:
+    engine({"version": (200, VERSION), "info": (200, info)})
+    answer = DockerSandbox().availability()
+    assert not answer.works
+    assert answer.reason
+    assert answer.remedy
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        b"<html>proxy</html>",
+        [],
+        {"ApiVersion": "banana"},
+        {"ApiVersion": 7},
+        {"ApiVersion": "0.1"},
+        {"ApiVersion": "1.41", "Components": ["x"]},
+        {"ApiVersion": "1.41", "Components": {"a": 1}},
+    ],
+)
+def test_what_is_no_engine_does_not_work(
+    engine: Callable[[Answers], None], version: object
+) -> None:
+    engine({"version": (200, version), "info": (200, {})})
+    answer = DockerSandbox().availability()
+    assert not answer.works
+    assert answer.remedy
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "tcp://localhost:99999", "banana", "tcp://", "ssh://nobody@nowhere"]
+)
+def test_an_address_that_is_none_does_not_work(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address)
+    answer = DockerSandbox().availability()
+    assert not answer.works
+    assert "DOCKER_HOST" in answer.remedy
+
+
+def test_certificates_that_are_not_there_do_not_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:2376")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "none"))
+    answer = DockerSandbox().availability()
+    assert not answer.works
+    assert "DOCKER_HOST" in answer.remedy
 
 
 def test_an_engine_that_fails_is_not_taken_for_one_without_the_image(
