@@ -84,7 +84,7 @@ class Executor:
         try:
             output = self._store.output_folder(number)
             try:
-                warm(dict.fromkeys(case.snapshots))
+                warm(dict.fromkeys(case.snapshots), stop)
                 order = change(self._orders.order(case, output))
                 warm_program(order)
                 observation = self._sandbox.run(order, stop)

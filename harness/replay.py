@@ -35,7 +35,7 @@ from harness.core.verdict import Verdict, verdict_of
 from harness.execution import Executor
 from harness.orders import OrderMaker
 from harness.sandbox.contract import Sandbox
-from harness.snapshots import ProbeMaker, invalid_json_at
+from harness.snapshots import ByteProgress, ProbeMaker, invalid_json_at
 from harness.store import REPORT, Store, publish
 
 
@@ -47,6 +47,9 @@ class Progress(Protocol):
 
     def run_ended(self, run: Run) -> None:
         """Hear how it ended."""
+
+    def bytes(self, what: str, done: int, total: int) -> None:
+        """Hear how far a file has been read."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,7 +128,8 @@ class Replay:
         # Asked to stop when all had been run, there was nothing left to stop.
         made = sum(run.purpose is Purpose.VERDICT for run in runs)
         interrupted = stop() and made < len(planned)
-        more = [*_output_findings(runs), *_snapshot_findings(runs), *self._unsaved]
+        checked = _snapshot_findings(runs, self._told(stop))
+        more = [*_output_findings(runs), *checked, *self._unsaved]
         if self._plan.confirm_largest:
             more.extend(judge_largest(self._laws(runs), can_probe=self._plan.probes is not None))
         if interrupted:
@@ -148,12 +152,18 @@ class Replay:
 
     def _run_all(self, planned: Sequence[PlannedRun], stop: Callable[[], bool]) -> None:
         room = Room(self._plan.memory_bytes)
+        is_broken = threading.Event()
 
         def work(run: PlannedRun) -> None:
             with room.taken(run.case.memory_limit_bytes):
-                if not stop():
+                if stop() or is_broken.is_set():
+                    return
+                try:
                     self._progress.run_started(run, len(planned))
                     self._run(run, stop)
+                except BaseException:
+                    is_broken.set()  # a bug of ours would meet the other runs, too
+                    raise
 
         with ThreadPoolExecutor(max_workers=max(1, self._plan.jobs)) as pool:
             for done in [pool.submit(work, run) for run in planned]:
@@ -210,6 +220,16 @@ class Replay:
                 return
             except (InputError, NoVerdictError) as error:
                 self._unsaved.append(_unmade(probe.case, error))
+
+    def _told(self, stop: Callable[[], bool]) -> ByteProgress:
+        """Return what tells how far a file has been read, until the replay is to stop."""
+
+        def told(what: str, done: int, total: int) -> None:
+            if stop():
+                raise InterruptedRunError("stopped in the middle of a file")
+            self._progress.bytes(what, done, total)
+
+        return told
 
     def _laws(self, runs: Sequence[Run]) -> tuple[ScalingLaw, ...]:
         return scaling_laws(runs, self._plan.scenario.limits.memory)
@@ -306,10 +326,11 @@ def _output_findings(runs: Iterable[Run]) -> Iterable[Finding]:
             )
 
 
-def _snapshot_findings(runs: Iterable[Run]) -> Iterable[Finding]:
+def _snapshot_findings(runs: Iterable[Run], told: ByteProgress) -> Iterable[Finding]:
     """Find the snapshots that are no JSON, among those of runs that did not complete.
 
     Generated snapshots are JSON; checking each one of the user's would double a replay's time.
+    `told` hears how far each has been read, and ends it where the replay is to stop.
     """
     seen = {
         snapshot.path: (run, snapshot)
@@ -320,8 +341,8 @@ def _snapshot_findings(runs: Iterable[Run]) -> Iterable[Finding]:
     }
     for path, (run, snapshot) in seen.items():
         try:
-            failed = invalid_json_at(Path(path))
-        except OSError:
+            failed = invalid_json_at(Path(path), told)
+        except (OSError, InterruptedRunError):
             continue
         if failed is not None:
             yield Finding(

@@ -4,8 +4,10 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -23,6 +25,9 @@ from synthetic import VERSION as GENERATOR_VERSION
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _CHECK_BYTES: Final = 64 * 1024
+_STALE_S: Final = 86_400
+# As `replacing` and `ProbeMaker` call them.
+_MADE_BY: Final = re.compile(r"\..+\.json\.(?P<pid>\d+)|probe-(?P<probe>\d+)-.+\.json")
 
 # Told what is being done, the bytes done so far and the bytes in all.
 ByteProgress: TypeAlias = Callable[[str, int, int], None]
@@ -56,6 +61,7 @@ def _generated(source: SnapshotSource, cache: Path, progress: ByteProgress) -> I
         raise InputError(
             f'snapshots.shape: "{shape}" is not built in; there are {", ".join(SHAPES)}'
         )
+    sweep_cache(cache)
     for index, size in enumerate(source.sizes):
         name = f"{shape}-{size.bytes}-seed{source.seed}-v{GENERATOR_VERSION}.json"
         path = cache / name
@@ -108,6 +114,22 @@ class ProbeMaker:
         finally:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def sweep_cache(cache: Path) -> None:
+    """Remove the files that killed oomproofs left half made, or made for one run only.
+
+    A process of that number may live in another container that shares the cache, so only what
+    nobody has written to for a day is removed.
+    """
+    with contextlib.suppress(OSError):  # there may be no cache yet
+        for path in cache.iterdir():
+            match = _MADE_BY.fullmatch(path.name)
+            if match is None or os.path.exists(f"/proc/{match['pid'] or match['probe']}"):  # noqa: PTH110  (never raises)
+                continue
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _STALE_S:
+                    path.unlink()
 
 
 def snapshot_chunks(shape: str, *, size_bytes: int, seed: int) -> Iterator[bytes]:
@@ -222,11 +244,12 @@ def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:
             yield done, chunk
 
 
-def warm(snapshots: Iterable[Snapshot]) -> None:
+def warm(snapshots: Iterable[Snapshot], stop: Callable[[], bool] = lambda: False) -> None:
     """Read each snapshot once, so that its pages are in the cache and charged to no worker.
 
     Raises:
-        NoVerdictError: a snapshot is gone, or is another one than before.
+        NoVerdictError: a snapshot is gone, or holds other bytes than before.
+        InterruptedRunError: `stop` became true.
 
     """
     for snapshot in snapshots:
@@ -234,6 +257,8 @@ def warm(snapshots: Iterable[Snapshot]) -> None:
         try:
             for _, chunk in _chunks(Path(snapshot.path)):
                 digest.update(chunk)
+                if stop():
+                    raise InterruptedRunError("stopped before the run began")
         except OSError as error:
             raise NoVerdictError(
                 f"snapshot {snapshot.path} cannot be read any more: {error.strerror}"
@@ -242,26 +267,32 @@ def warm(snapshots: Iterable[Snapshot]) -> None:
             raise NoVerdictError(f"snapshot {snapshot.path} has changed since the start")
 
 
-def invalid_json_at(path: Path) -> tuple[int, str] | None:
+def invalid_json_at(path: Path, progress: ByteProgress) -> tuple[int, str] | None:
     """Return the byte at which a file stops being one JSON document, and why; None if it is one.
 
-    The file is read as a stream. A parser reports an error somewhere in what it was given last, so
-    the piece that failed is given again byte by byte: the first byte it refuses is the one.
+    The file is read as a stream, and `progress` is told; what that raises ends the check. A parser
+    reports an error somewhere in what it was given last, so the piece that failed is given again
+    byte by byte: the first byte it refuses is the one.
 
     JSON sets no bound to a number. One that Python cannot hold is valid, but ends the check.
     """
     try:
-        failed = _first_error(path, singly_from=None)
-        return None if failed is None else _first_error(path, singly_from=failed[0]) or failed
+        failed = _first_error(path, progress, singly_from=None)
+        if failed is None:
+            return None
+        return _first_error(path, progress, singly_from=failed[0]) or failed
     except (ArithmeticError, SystemError):
         return None
 
 
-def _first_error(path: Path, *, singly_from: int | None) -> tuple[int, str] | None:
+def _first_error(
+    path: Path, progress: ByteProgress, *, singly_from: int | None
+) -> tuple[int, str] | None:
     """Return the bytes taken before the parser refused some, and why.
 
     From the byte `singly_from` on it gets them one at a time.
     """
+    size_bytes = path.stat().st_size
     events = ijson.sendable_list()
     # Not as floats: yajl calls a whole number of more than 64 bits an error then.
     parser = ijson.basic_parse_coro(events, use_float=False)
@@ -271,6 +302,8 @@ def _first_error(path: Path, *, singly_from: int | None) -> tuple[int, str] | No
             parser.send(piece)
             events.clear()
             done += len(piece)
+            if done % _CHECK_BYTES == 0:  # not at each single byte
+                progress(f"Checking {path.name}", done, size_bytes)
         parser.close()
     except ijson.JSONError as error:
         return done, _reason(str(error))

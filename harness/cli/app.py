@@ -3,6 +3,7 @@
 Nothing of the harness is imported before a command needs it, so that `--help` answers at once.
 """
 
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -61,7 +62,22 @@ def _program(
 def main() -> None:
     """Run a command, and exit with its code."""
     prepare_streams()
+    _heed_requests_to_end()
     sys.exit(run_words(sys.argv[1:]))
+
+
+def _heed_requests_to_end() -> None:
+    """Let SIGTERM and the end of the terminal stop a command as Ctrl-C does.
+
+    So it takes its half-written files and its sandboxes with it.
+    """
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has one of them ignored
+            signal.signal(number, stop)
 
 
 def run_words(words: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,8 @@ MARKDOWN: Final = "report.md"
 JUNIT: Final = "junit.xml"
 PICTURE: Final = "memory.png"
 _PICTURE_S: Final = 120
+# A terminal and the program that started this one may both pass on the same Ctrl-C.
+_SAME_S: Final = 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -181,14 +184,22 @@ def cache_folder() -> Path:
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """Stop cleanly at the first Ctrl-C or SIGTERM; a second one is heeded at once."""
+def stopping(clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[], bool]]:
+    """Stop cleanly at the first Ctrl-C or SIGTERM; one that comes later is heeded at once.
+
+    Those that come with the first are the same request: they are no reason to drop what was done.
+    """
     asked = threading.Event()
+    asked_at_s = 0.0
     before: dict[signal.Signals, object] = {}
 
     def ask(number: int, frame: object) -> None:  # noqa: ARG001  (what signal gives)
+        nonlocal asked_at_s
         if asked.is_set():
+            if clock() - asked_at_s < _SAME_S:
+                return
             raise KeyboardInterrupt
+        asked_at_s = clock()
         asked.set()
         # Not through sys.stderr, which this may have interrupted in the middle of a line.
         with contextlib.suppress(OSError):
@@ -217,7 +228,7 @@ def _write_reports(report: Report, store: Store, progress: AnyProgress) -> tuple
         try:
             publish(store.folder / name, render())
         except NoVerdictError as error:
-            problems.append(f"{name} was not written: {error}")
+            problems.append(f"{name} was not written: {error}; `oomproof report` can make it again")
     return tuple(problems)
 
 
@@ -238,6 +249,7 @@ def draw(report: Report, store: Store) -> bytes:
             capture_output=True,
             timeout=_PICTURE_S,
             check=True,
+            start_new_session=True,  # out of reach of the terminal's Ctrl-C
         )
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
@@ -267,12 +279,12 @@ def shown(path: Path) -> str:
 def print_report(report: Report, *, err: bool) -> None:
     """Print a report as fits the terminal; plain where there is none."""
     stream = sys.stderr if err else sys.stdout
-    is_terminal = stream.isatty()
+    shows_color = stream.isatty() and os.environ.get("TERM") != "dumb"
     encoding = (stream.encoding or "ascii").lower()
     text = render_terminal(
         report,
         width=width_of(err=err),
-        color=is_terminal and not os.environ.get("NO_COLOR"),
+        color=shows_color and not os.environ.get("NO_COLOR"),
         unicode="utf" in encoding,
     )
     typer.echo(text, err=err)

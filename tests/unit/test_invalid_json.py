@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.core.errors import InterruptedRunError
 from harness.snapshots import invalid_json_at
 
 CHUNK = 64 * 1024
@@ -22,9 +23,13 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+def silent(what: str, done: int, total: int) -> None:
+    """Hear of the progress and say nothing."""
+
+
 def check(path: Path, data: bytes) -> tuple[int, str] | None:
     path.write_bytes(data)
-    return invalid_json_at(path)
+    return invalid_json_at(path, silent)
 
 
 @pytest.fixture
@@ -135,4 +140,20 @@ def test_whatever_follows_is_found(file: Path, value: object, more: bytes) -> No
 
 def test_what_is_not_there_cannot_be_checked(file: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        invalid_json_at(file)
+        invalid_json_at(file, silent)
+
+
+def test_a_check_says_how_far_it_is_and_can_be_ended(file: Path) -> None:
+    heard: list[tuple[str, int, int]] = []
+
+    def hear(what: str, done: int, total: int) -> None:
+        heard.append((what, done, total))
+        if done == 2 * CHUNK:
+            raise InterruptedRunError("enough")
+
+    file.write_bytes(b"[" + b" " * (4 * CHUNK))
+    with pytest.raises(InterruptedRunError, match="enough"):
+        invalid_json_at(file, hear)
+    size = 4 * CHUNK + 1
+    name = "Checking snapshot.json"
+    assert heard == [(name, CHUNK, size), (name, 2 * CHUNK, size)]

@@ -35,12 +35,16 @@ class Listener:
     def __init__(self) -> None:
         self.started: list[tuple[int, int]] = []
         self.ended: list[Run] = []
+        self.read: list[tuple[str, int, int]] = []
 
     def run_started(self, planned: PlannedRun, total: int) -> None:
         self.started.append((planned.number, total))
 
     def run_ended(self, run: Run) -> None:
         self.ended.append(run)
+
+    def bytes(self, what: str, done: int, total: int) -> None:
+        self.read.append((what, done, total))
 
 
 class Stage:
@@ -204,7 +208,7 @@ def test_stopping_reports_what_has_finished(stage: Stage, scenario: Scenario) ->
 def test_a_run_that_was_stopped_in_its_middle_is_not_reported(
     stage: Stage, scenario: Scenario
 ) -> None:
-    calls = iter([False, True, True, True, True])
+    calls = iter([False, False, True])  # before the run and while it is warmed, then in it
     report = stage.replay(scenario, [observation()] * 2, stop=lambda: next(calls, True))
     assert len(stage.sandbox.orders) == 1
     assert report.runs == ()
@@ -331,6 +335,7 @@ def test_an_error_of_ours_is_not_hidden(stage: Stage, scenario: Scenario) -> Non
         stage.replay(scenario, fail)
     report, _ = load_report(stage.store.folder)
     assert (report.finished, report.verdict) == (False, Verdict.NONE)
+    assert stage.listener.started == [(1, 2)], "nothing more is run"
 
 
 def test_a_report_that_cannot_be_saved_is_no_verdict(stage: Stage, scenario: Scenario) -> None:
@@ -379,6 +384,30 @@ def test_a_snapshot_that_is_no_json_explains_a_failure(broken: Stage, scenario: 
     assert "5MB is not valid JSON: at byte 12" in note.message
     assert [run.ending for run in report.runs] == [Ending.CRASHED, Ending.COMPLETED]
     assert note.severity is Severity.NOTE
+
+
+def test_checking_a_large_snapshot_is_told_and_can_be_stopped(
+    broken: Stage, scenario: Scenario
+) -> None:
+    Path(broken.snapshots[0].path).write_bytes(b"[" + b" " * 2**20)
+    digest = hashlib.sha256(Path(broken.snapshots[0].path).read_bytes()).hexdigest()
+    broken.snapshots = (
+        msgspec.structs.replace(broken.snapshots[0], sha256=digest, bytes=2**20 + 1),
+        broken.snapshots[1],
+    )
+    report = broken.replay(scenario, [observation(exit_code=1), observation()])
+    assert broken.listener.read[0] == ("Checking 5.json", 2**16, 2**20 + 1)
+    assert any(finding.budget is Subject.SNAPSHOT for finding in report.findings)
+    asked = threading.Event()
+
+    def answer(order: Order) -> Observation:
+        if order.snapshots[0].label == "50MB":
+            asked.set()
+        return observation(exit_code=1)
+
+    stopped = broken.replay(scenario, answer, stop=asked.is_set)
+    assert not any(finding.budget is Subject.SNAPSHOT for finding in stopped.findings)
+    assert stopped.verdict is Verdict.FAIL
 
 
 def test_a_worker_that_lives_with_it_is_not_lectured(broken: Stage, scenario: Scenario) -> None:

@@ -11,7 +11,7 @@ from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.quantity import Size
 from harness.core.scenario import SnapshotSource
 from harness.core.units import parse_size
-from harness.snapshots import resolve_snapshots, warm, write_snapshot
+from harness.snapshots import resolve_snapshots, sweep_cache, warm, write_snapshot
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -231,3 +231,32 @@ def test_warming_notices_what_has_changed(resolve: Resolve, files: Files, tmp_pa
     path.unlink()
     with pytest.raises(NoVerdictError, match="cannot be read any more"):
         warm([snapshot])
+
+
+def test_warming_can_be_stopped(resolve: Resolve, files: Files) -> None:
+    files("a.json")
+    with pytest.raises(InterruptedRunError, match="before the run began"):
+        warm(resolve("a.json"), lambda: True)
+
+
+def test_what_a_killed_oomproof_left_half_made_is_removed_a_day_later(tmp_path: Path) -> None:
+    dead, alive = 2**22 + 1, os.getpid()  # no process has a number above 2^22
+    old = [
+        f".hero_snapshot-5-seed0-v1.json.{dead}",
+        f"probe-{dead}-hero_snapshot-5-seed0.json",
+        f".probe-{dead}-hero_snapshot-5-seed0.json.{dead}",
+    ]
+    kept = [
+        "hero_snapshot-5-seed0-v1.json",
+        f".hero_snapshot-5-seed0-v1.json.{alive}",
+        f"probe-{alive}-hero_snapshot-5-seed0.json",
+        f"notes.{dead}",
+    ]
+    new = f".hero_snapshot-6-seed0-v1.json.{dead}"
+    for name in (*old, *kept, new):
+        (tmp_path / name).write_text("[")
+    for name in (*old, *kept):
+        os.utime(tmp_path / name, (0, 0))
+    sweep_cache(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, new}
+    sweep_cache(tmp_path / "missing")

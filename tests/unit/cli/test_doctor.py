@@ -28,4 +28,4 @@ def test_what_does_not_work_has_a_reason_and_a_remedy(oomproof: Command) -> None
     done = oomproof("doctor")
     assert done.code == 0
     assert "no  docker: no container engine answers" in done.out
-    assert "to enable it: start Docker" in done.out
+    assert "to enable it: check DOCKER_HOST" in done.out

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,19 +20,27 @@ def spawn(tmp_path: Path) -> Spawn:
     """Return what runs the program to its end in a folder of its own."""
 
     def run(
-        *words: str, stdout: int = subprocess.PIPE, **more: str
+        *words: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE, **more: str
     ) -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run(
             [*PROGRAM, *words],
             cwd=tmp_path,
             stdout=stdout,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             env={**os.environ, **more},
             check=False,
             timeout=120,
         )
 
     return run
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """Return a file on a disk that has no room left."""
+    number = os.open("/dev/full", os.O_WRONLY)
+    yield number
+    os.close(number)
 
 
 def unread() -> int:
@@ -84,10 +94,8 @@ def test_a_reader_that_left_is_not_a_budget_that_was_broken(spawn: Spawn) -> Non
     assert (done.returncode, done.stderr) == (3, b"")
 
 
-def test_output_to_a_full_disk_is_no_verdict(spawn: Spawn, report: Path) -> None:
-    full = os.open("/dev/full", os.O_WRONLY)
+def test_output_to_a_full_disk_is_no_verdict(spawn: Spawn, report: Path, full: int) -> None:
     done = spawn("report", str(report), "--json", stdout=full)
-    os.close(full)
     assert done.returncode == 3
     assert (
         done.stderr
@@ -117,3 +125,70 @@ def test_an_error_is_one_line_whatever_it_quotes(spawn: Spawn) -> None:
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
     assert b"\x1b" not in done.stderr
+
+
+def test_a_log_that_is_full_costs_neither_code_nor_report(
+    spawn: Spawn, full: int, tmp_path: Path
+) -> None:
+    assert spawn("report", "missing.json", stderr=full).returncode == 2
+    assert spawn("fly", stderr=full).returncode == 2
+    (tmp_path / "export.json").write_text("[1]")
+    words = ("--snapshot", "export.json", "--sandbox", "process", "--json", "--")
+    done = spawn("run", *words, "sh", "-c", "exit 3", "{snapshot}", stderr=full)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["verdict"] == "fail"
+
+
+def test_a_log_that_nobody_reads_costs_no_run(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "export.json").write_text("[1]")
+    words = ("--snapshot", "export.json", "--sandbox", "process", "--json", "--repeat", "2", "--")
+    pipe = unread()
+    done = spawn("run", *words, "true", "{snapshot}", stderr=pipe)
+    os.close(pipe)
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["runs"]) == 2
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 60
+    while not seen():
+        assert time.monotonic() < end_s, "it never came"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_half_made_snapshot_goes_with_its_program(number: signal.Signals, tmp_path: Path) -> None:
+    words = ("generate", "hero_snapshot", "--size", "20GB", "-o", "large.json")
+    with subprocess.Popen([*PROGRAM, *words], cwd=tmp_path, stderr=subprocess.PIPE) as program:
+        wait_for(lambda: bool(list(tmp_path.glob(".large.json.*"))))
+        program.send_signal(number)
+        _, err = program.communicate(timeout=60)
+    assert program.returncode == 3
+    assert err.endswith(b"oomproof: stopped.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def draws(pid: int) -> bool:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    return any(
+        b"harness.reporters.plots" in Path(f"/proc/{child}/cmdline").read_bytes()
+        for child in children
+    )
+
+
+def test_a_picture_is_not_lost_to_a_terminal_that_says_stop(tmp_path: Path) -> None:
+    (tmp_path / "export.json").write_text("[1]")
+    words = ("run", "--snapshot", "export.json", "--sandbox", "process", "--", "true", "{snapshot}")
+    with subprocess.Popen(
+        [*PROGRAM, *words],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as program:
+        wait_for(lambda: draws(program.pid))
+        os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+        _, err = program.communicate(timeout=60)
+    assert program.returncode == 0, "all had been run, so there was nothing left to stop"
+    assert b"not written" not in err
+    assert list(tmp_path.glob("reports/out/ad-hoc/latest/memory.png"))

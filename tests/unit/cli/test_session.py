@@ -1,11 +1,12 @@
 import io
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness.cli.progress import EventLines
-from harness.cli.session import Request, _snapshots, cache_folder, shown
+from harness.cli.session import Request, _snapshots, cache_folder, shown, stopping
 from harness.core.errors import InputError, InterruptedRunError
 from harness.core.scenario import Scenario
 
@@ -60,3 +61,23 @@ def test_generating_can_be_stopped(
     with pytest.raises(InterruptedRunError, match="before any run"):
         _snapshots(request, EventLines(io.StringIO()), lambda: True)
     assert not list(tmp_path.rglob("*.json*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_requests_to_stop_that_come_together_are_one(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    now = 100.0
+    before = signal.getsignal(number)
+    with stopping(lambda: now) as stop:
+        assert not stop()
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+        now = 100.9
+        signal.raise_signal(signal.SIGINT)
+        assert stop()
+        now = 101.1
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) == before
+    assert capfd.readouterr().err == "oomproof: stopping; what has finished is reported.\n"
