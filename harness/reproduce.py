@@ -148,10 +148,10 @@ class Reproduction:
     def _stopped_at(self, autopsy: Autopsy | None) -> StoppedAt | None:
         if autopsy is None:
             return None
-        snapshot, offset_bytes = find_offset(self._case.snapshots, autopsy)
         what = "Looking for the JSON path"
         return stopped_at(
-            snapshot, offset_bytes, lambda done, all_: self._progress.bytes(what, done, all_)
+            find_offset(self._case.snapshots, autopsy),
+            lambda done, all_: self._progress.bytes(what, done, all_),
         )
 
     def _largest(self, whole: Run | None) -> Estimate | None:

@@ -1,21 +1,28 @@
 """JSON paths as people read them: ``$.troops[17].name``."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_KEY: Final = 80
+_MOST_STEPS: Final = 40
 
 
-def format_path(steps: Iterable[str | int | None]) -> str:
+def format_path(steps: Sequence[str | int | None]) -> str:
     """Return the path of `steps`: keys, indices from 0, None for an object not entered yet.
 
-    A key that is no plain name stands in brackets and quotes; a long one is cut.
+    A key that is no plain name stands in brackets and quotes; a long one is cut, and so is the
+    middle of a path that nests deeper than people can read.
     """
-    return "$" + "".join(_step(step) for step in steps)
+    left_out = len(steps) - _MOST_STEPS
+    if left_out <= 0:
+        return "$" + "".join(map(_step, steps))
+    half = _MOST_STEPS // 2
+    outer, inner = "".join(map(_step, steps[:half])), "".join(map(_step, steps[-half:]))
+    return f"${outer}...({left_out:,} levels)...{inner}"
 
 
 def _step(step: str | int | None) -> str:
