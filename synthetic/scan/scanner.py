@@ -1,0 +1,332 @@
+"""The scanner: takes the bytes of a JSON text piece by piece, and gives blocks of its tokens."""
+
+import codecs
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import numpy as np
+
+from synthetic.scan.containers import OBJECT, ROOT, Containers, containers_of, unopened_at
+from synthetic.scan.errors import InvalidJsonError
+from synthetic.scan.grammar import mark_keys, misplaced_at, why_misplaced
+from synthetic.scan.kinds import IS_VALUE, SCALAR, Bytes, Flags, Kind, Kinds, Places
+from synthetic.scan.long_string import LongString
+from synthetic.scan.marks import marks_of
+from synthetic.scan.numbers import kinds_of_scalars
+from synthetic.scan.strings import Texts, texts_of
+from synthetic.scan.tokens import Tokens, tokens_of
+
+BLOCK_BYTES: Final = 256 * 1024
+"""So much text at a time stays in the processor's cache together with its tokens."""
+
+_LONG_BYTES: Final = 64 * 1024
+_BOM: Final = codecs.BOM_UTF8
+_LINE_FEED: Final = 0x0A
+_SPACES: Final = b" \t\n\r"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A long string of which a block has the quotes alone.
+
+    `place` is where its opening quote is in the block's text.
+    """
+
+    place: int
+    string: LongString
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Block:
+    """The tokens of a stretch of text; it never ends between a key and its value.
+
+    Attributes:
+        offset: the byte of the whole text at which `text` begins.
+        text: the bytes; positions count from its begin.
+        kinds, starts, ends: of each token.
+        contexts: ROOT, OBJECT or ARRAY, of each token: what it is in.
+        containers: the objects and arrays that the tokens are in.
+        strings: the indices of the tokens that are strings or keys.
+        texts: what is known of these.
+        stretches: the long strings among them.
+
+    """
+
+    offset: int
+    text: bytes
+    view: Bytes
+    kinds: Kinds
+    starts: Places
+    ends: Places
+    contexts: Kinds
+    containers: Containers
+    strings: Places
+    texts: Texts
+    stretches: tuple[Stretch, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def offset_of(self, place: int) -> int:
+        """Return the byte of the whole text at a position of this block's."""
+        return _offset_of(self.offset, self.stretches, place)
+
+
+def _offset_of(offset: int, stretches: Iterable[Stretch], place: int) -> int:
+    return offset + place + sum(s.string.content_bytes for s in stretches if s.place < place)
+
+
+class Scanner:
+    """Finds the tokens of a text that comes in pieces, in memory that does not grow with it.
+
+    One value, or one on each line (NDJSON), is what is read. What is no JSON raises
+    InvalidJsonError with the first byte at which that is certain.
+    """
+
+    def __init__(self) -> None:
+        self._carry = b""
+        self._offset = 0
+        self._stretches: tuple[Stretch, ...] = ()
+        self._contexts = np.empty(0, np.uint8)
+        self._before = Kind.START
+        self._on_new_line = True
+        self._began = False
+        self._long: LongString | None = None
+        self.roots = 0
+        self.has_bom = False
+
+    def blocks(self, pieces: Iterable[bytes]) -> Iterator[Block]:
+        """Yield the blocks of a text, none of them empty."""
+        for piece in pieces:
+            block = self._take(piece)
+            if block is not None and len(block):
+                yield block
+        block = self._finish()
+        if block is not None:
+            yield block
+
+    def _take(self, piece: bytes) -> Block | None:
+        if self._long is not None:
+            rest = self._long.take(piece)
+            if rest is None:
+                return None
+            self._stretches += (Stretch(place=len(self._carry) - 1, string=self._long),)
+            self._long = None
+            piece = b'"' + rest
+        text = self._carry + piece
+        if not self._began:
+            if len(text) < len(_BOM) + 1:
+                self._carry = text
+                return None
+            text = self._begin(text)
+        return self._scan(text, is_last=False)
+
+    def _begin(self, text: bytes) -> bytes:
+        self._began = True
+        if text.startswith(_BOM):
+            self.has_bom = True
+            self._offset = len(_BOM)
+            return text[len(_BOM) :]
+        if text[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} or b"\x00" in text[:4]:
+            raise InvalidJsonError(0, "the text is UTF-16 or UTF-32; convert it to UTF-8")
+        return text
+
+    def _finish(self) -> Block | None:
+        if self._long is not None:
+            raise InvalidJsonError(self._long.end, "the text ends inside a string")
+        text = self._carry if self._began else self._begin(self._carry)
+        block = self._scan(text, is_last=True)
+        end = _offset_of(self._offset, self._stretches, len(self._carry))
+        if self._contexts.size:
+            what = "an object" if self._contexts[-1] == OBJECT else "an array"
+            raise InvalidJsonError(end, f"the text ends inside {what}")
+        if not self.roots:
+            raise InvalidJsonError(end, "the text holds no value")
+        return block
+
+    def _scan(self, text: bytes, *, is_last: bool) -> Block | None:
+        """Return the block of what is complete in a text; the rest is carried on."""
+        view = np.frombuffer(text, np.uint8)
+        marks = marks_of(text, view)
+        cut = marks.unfinished_at
+        end = len(text) if cut is None else cut
+        tokens = tokens_of(text, view, marks, end, is_last=is_last or cut is not None)
+        if not is_last or cut is not None:
+            tokens = tokens.first(_complete(tokens.kinds))
+        block = self._block(text, view, tokens, marks.escapes) if len(tokens) else None
+        consumed = int(tokens.ends[-1]) if len(tokens) else 0
+        if is_last and cut is not None:
+            end = _offset_of(self._offset, self._stretches, len(text))
+            raise InvalidJsonError(end, "the text ends inside a string")
+        if is_last:
+            consumed = len(text)
+        self._keep(text, consumed, cut)
+        return block
+
+    def _keep(self, text: bytes, consumed: int, cut: int | None) -> None:
+        """Carry on what is not consumed, without the white space that it begins with."""
+        rest = text[consumed:]
+        carry = rest.lstrip(_SPACES)
+        skipped = len(rest) - len(carry)
+        self._on_new_line |= b"\n" in rest[:skipped]
+        consumed += skipped
+        self._offset = _offset_of(self._offset, self._stretches, consumed)
+        self._stretches = tuple(
+            Stretch(place=stretch.place - consumed, string=stretch.string)
+            for stretch in self._stretches
+            if stretch.place >= consumed
+        )
+        self._carry = carry
+        if cut is not None and len(text) - cut > _LONG_BYTES:
+            opening = cut - consumed
+            self._carry = carry[: opening + 1]
+            self._long = LongString(_offset_of(self._offset, self._stretches, opening))
+            self._long.take(carry[opening + 1 :])
+
+    def _block(self, text: bytes, view: Bytes, tokens: Tokens, escapes: Places) -> Block:
+        """Return the block of some tokens, which are checked."""
+        problems: list[InvalidJsonError] = []
+        unopened = unopened_at(tokens.kinds, len(self._contexts))
+        if unopened >= 0:
+            reason = "a bracket closes what was never opened"
+            problems.append(InvalidJsonError(int(tokens.starts[unopened]), reason))
+            tokens = tokens.first(unopened)
+        kinds = tokens.kinds
+        containers = containers_of(kinds, self._contexts)
+        contexts = containers.contexts.take(containers.of_tokens)
+        end = int(tokens.ends[-1]) if len(tokens) else 0
+        problems += self._problems(view, tokens, contexts)
+        scalars = np.flatnonzero(kinds == SCALAR)
+        if len(scalars):
+            try:
+                kinds[scalars] = kinds_of_scalars(
+                    view, tokens.starts.take(scalars), tokens.ends.take(scalars)
+                )
+            except InvalidJsonError as error:
+                problems.append(error)
+        strings = np.flatnonzero((kinds == Kind.STRING) | (kinds == Kind.KEY))
+        starts, ends = tokens.starts.take(strings), tokens.ends.take(strings)
+        texts: Texts | None = None
+        try:
+            _check_characters(text, view, starts, ends, end)
+            inside = escapes[: np.searchsorted(escapes, end)]
+            if problems:  # there may be backslashes outside of strings
+                inside = inside.compress(_are_inside(inside, starts, ends))
+            texts = self._stretched(texts_of(view, starts, ends, inside), starts)
+        except InvalidJsonError as error:
+            problems.append(error)
+        if problems or texts is None:
+            first = min(problems, key=lambda problem: problem.offset)
+            raise InvalidJsonError(
+                _offset_of(self._offset, self._stretches, first.offset), first.reason
+            )
+        self._before = Kind(int(kinds[-1]))
+        self._contexts = _open_contexts(self._contexts, containers)
+        return Block(
+            offset=self._offset,
+            text=text,
+            view=view,
+            kinds=kinds,
+            starts=tokens.starts,
+            ends=tokens.ends,
+            contexts=contexts,
+            containers=containers,
+            strings=strings,
+            texts=texts,
+            stretches=self._stretches,
+        )
+
+    def _problems(self, view: Bytes, tokens: Tokens, contexts: Kinds) -> Iterator[InvalidJsonError]:
+        """Yield what is wrong with the order of tokens; keys are marked."""
+        kinds = tokens.kinds
+        if not len(kinds):
+            return
+        befores = mark_keys(
+            kinds, contexts, min(self._before, SCALAR) if self._before > SCALAR else self._before
+        )
+        bad = misplaced_at(kinds, contexts, befores)
+        if bad >= 0:
+            reason = why_misplaced(
+                Kind(int(kinds[bad])), int(contexts[bad]), Kind(int(befores[bad]))
+            )
+            yield InvalidJsonError(int(tokens.starts[bad]), reason)
+            return
+        yield from self._count_roots(view, tokens, contexts)
+
+    def _count_roots(
+        self, view: Bytes, tokens: Tokens, contexts: Kinds
+    ) -> Iterator[InvalidJsonError]:
+        """Count the values that stand in nothing; each after the first is on a line of its own."""
+        at = np.flatnonzero((contexts == ROOT) & IS_VALUE.take(tokens.kinds))
+        if not len(at):
+            self._on_new_line = False
+            return
+        starts = tokens.starts.take(at)
+        feeds = np.flatnonzero(view[: int(starts[-1])] == _LINE_FEED)
+        last_feeds = np.concatenate(([-1], feeds)).take(np.searchsorted(feeds, starts))
+        previous_ends = np.where(at > 0, tokens.ends.take(at - 1), 0)
+        fine = last_feeds >= previous_ends
+        if at[0] == 0:
+            fine[0] |= self._on_new_line
+        if self.roots == 0:
+            fine[0] = True
+        self.roots += len(at)
+        self._on_new_line = False
+        if not fine.all():
+            yield InvalidJsonError(
+                int(starts[np.argmin(fine)]), "more follows the end of the value"
+            )
+
+    def _stretched(self, texts: Texts, starts: Places) -> Texts:
+        """Put in what is known of the long strings."""
+        lone = texts.has_lone_surrogate
+        for stretch in self._stretches:
+            at = int(np.searchsorted(starts, stretch.place))
+            if at == len(starts) or starts[at] != stretch.place:
+                continue
+            texts.characters[at] = stretch.string.characters
+            texts.widths[at] = stretch.string.width
+            texts.escaped[at] = stretch.string.escaped
+            lone |= stretch.string.has_lone_surrogate
+        return dataclasses.replace(texts, has_lone_surrogate=lone)
+
+
+def _complete(kinds: Kinds) -> int:
+    """Return how many tokens are complete: a last string, or key and colon, may be a key's."""
+    count = len(kinds)
+    if count and kinds[count - 1] == Kind.STRING:
+        count -= 1
+    if count and kinds[count - 1] == Kind.COLON:
+        count -= 2
+    return max(0, count)
+
+
+def _open_contexts(before: Kinds, containers: Containers) -> Kinds:
+    """Return the contexts that are open behind a block."""
+    still = np.flatnonzero(containers.closers[1:] < 0) + 1
+    return np.concatenate((before[: containers.bottom], containers.contexts.take(still)))
+
+
+def _are_inside(places: Places, starts: Places, ends: Places) -> Flags:
+    """Return which places are inside of strings."""
+    if not len(starts):
+        return np.zeros(len(places), np.bool_)
+    owners = np.searchsorted(starts, places, side="right") - 1
+    inside: Flags = (owners >= 0) & (places < ends.take(owners))
+    return inside
+
+
+def _check_characters(text: bytes, view: Bytes, starts: Places, ends: Places, end: int) -> None:
+    """Raise InvalidJsonError for a control character in a string, or wrong UTF-8."""
+    if int(view[:end].min(initial=255)) < ord(" "):
+        controls = np.flatnonzero(view[:end] < ord(" "))
+        inside = _are_inside(controls, starts, ends)
+        if inside.any():
+            place = int(controls[np.argmax(inside)])
+            raise InvalidJsonError(place, "a string holds a control character")
+    if not text.isascii():
+        try:
+            text[:end].decode()
+        except UnicodeDecodeError as error:
+            raise InvalidJsonError(error.start, "the text is not UTF-8") from None
