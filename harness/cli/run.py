@@ -1,6 +1,7 @@
 """`oomproof run`: a scenario, or one command, replayed and judged."""
 
 import contextlib
+import itertools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,7 +24,9 @@ _OPTIONS: Final = {
     "worker[0].command": "COMMAND",
 }
 _INTERPRETER: Final = re.compile(
-    r"(\{python\}|python|pypy|node|deno|bun|ruby|perl|php|sh|bash)[\d.]*$"
+    r"(\{python\}|\{node\}|python|pypy|node|nodejs|deno|bun|ruby|perl|php|sh|bash|dash)[\d.]*$"
+    # What starts an interpreter.
+    r"|(env|nice|uv|poetry|pipenv|npx|tsx)$"
 )
 _SCRIPTS: Final = {".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".sh"}
 
@@ -162,15 +165,21 @@ def _ad_hoc(
         "name": "ad-hoc",
         "snapshots": {"files": [str(path.absolute()) for path in snapshots]},
         "limits": {"memory": memory or ["unlimited"], "timeout": timeout or "120s"},
-        "worker": [{"name": _name(words), "command": words}],
+        "worker": [{"name": name_of(words), "command": words}],
     }
 
 
-def _name(words: list[str]) -> str:
+def name_of(words: list[str]) -> str:
     """Return what to call a command: its program, or the script that its interpreter runs."""
     program = Path(words[0]).name or words[0]
-    scripts = (Path(word).name for word in words[1:] if Path(word).suffix in _SCRIPTS)
-    return next(scripts, program) if _INTERPRETER.match(program) else program
+    if not _INTERPRETER.match(program):
+        return program
+    for word, following in itertools.zip_longest(words[1:], words[2:], fillvalue=""):
+        if word == "-m" and following:
+            return following
+        if Path(word).suffix in _SCRIPTS:
+            return Path(word).name
+    return program
 
 
 def _override(

@@ -13,10 +13,14 @@ SCHEMA: Final = 1
 
 
 class BaselineEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One case's accepted peak: the median of its completed runs, in bytes."""
+    """One case's accepted peak: the median of its completed runs, in bytes.
+
+    `peak_upper_bytes` is the median of the upper ends, None where one of them is not known.
+    """
 
     case: str
     peak_bytes: int
+    peak_upper_bytes: int | None = None
     runs: int
     snapshot_bytes: int
     snapshot_sha256: str
@@ -50,6 +54,7 @@ def _entry_of(name: str, runs: Sequence[Run]) -> BaselineEntry:
     return BaselineEntry(
         case=name,
         peak_bytes=median_peak_bytes(runs),
+        peak_upper_bytes=median_upper_bytes(runs),
         runs=len(runs),
         snapshot_bytes=case.input_bytes,
         snapshot_sha256=fingerprint(case),
@@ -58,8 +63,18 @@ def _entry_of(name: str, runs: Sequence[Run]) -> BaselineEntry:
 
 def median_peak_bytes(runs: Iterable[Run]) -> int:
     """Return the median peak of runs that completed, in bytes (of two middle ones, the lower)."""
-    peaks = sorted(run.peak.peak_bytes for run in runs if run.peak is not None)
-    return peaks[(len(peaks) - 1) // 2]
+    return _median([run.peak.peak_bytes for run in runs if run.peak is not None])
+
+
+def median_upper_bytes(runs: Iterable[Run]) -> int | None:
+    """Return the median upper end of the peaks, in bytes; None where one of them is not known."""
+    known = [run.peak_upper_bytes for run in runs]
+    uppers = [upper for upper in known if upper is not None]
+    return _median(uppers) if len(uppers) == len(known) else None
+
+
+def _median(sizes: Sequence[int]) -> int:
+    return sorted(sizes)[(len(sizes) - 1) // 2]
 
 
 def fingerprint(case: Case) -> str:

@@ -1,20 +1,20 @@
 """What the budgets say of the runs: findings, and the confirming runs that a decision needs."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from harness.core.baseline import Baseline, fingerprint, median_peak_bytes
+from harness.core.baseline import Baseline
 from harness.core.case import Case
-from harness.core.conditions import Conditions, differences
+from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
+from harness.core.growth_budget import judge_growth
 from harness.core.law_budget import judge_job_growth, judge_slopes
-from harness.core.noise import noise_floor_bytes
-from harness.core.quantity import Percent, Size
+from harness.core.quantity import Size
 from harness.core.run import Purpose, Run
 from harness.core.scenario import Budget, Scenario
+from harness.core.undecided import unknown, unmeasured
 from harness.core.units import format_bytes
 
 
@@ -84,7 +84,7 @@ def judge_budgets(
         if budget.peak is not None:
             findings.update(dict.fromkeys(_judge_peaks(budget, budget.peak, measured, runs)))
         if budget.growth is not None:
-            growth = _judge_growth(budget, budget.growth, measured, conditions, baseline)
+            growth = judge_growth(budget, budget.growth, measured, conditions, baseline)
             findings.update(dict.fromkeys(growth))
         if budget.per_input_byte is not None:
             findings.update(dict.fromkeys(judge_slopes(budget, budget.per_input_byte, runs)))
@@ -107,18 +107,7 @@ def _judge_peaks(
     for run in died_over:
         yield _over_peak(budget, run, size)
     if not measured and not died_over:
-        yield _unmeasured(budget, Subject.PEAK)
-
-
-def _unmeasured(budget: Budget, subject: Subject) -> Finding:
-    return Finding(
-        budget=subject,
-        worker=budget.worker,
-        severity=Severity.NO_VERDICT,
-        message=f"{budget.worker}: whether the budget `{subject}` is kept is not known: no run "
-        "completed, so what the worker needs was not seen.",
-        next_step="Raise the limit, or take the budget out.",
-    )
+        yield unmeasured(budget, Subject.PEAK)
 
 
 def _died_over(run: Run, worker: str, size: Size) -> bool:
@@ -155,7 +144,7 @@ def _judge_inside(budget: Budget, run: Run, size: Size, runs: Sequence[Run]) -> 
         if confirming.purpose is Purpose.CONFIRMATION and confirming.case.name == name:
             yield from _judge_confirmation(budget, run, size, confirming)
             return
-    yield _unknown(budget, run, Subject.PEAK, _interval(run, size))
+    yield unknown(budget, run, Subject.PEAK, _interval(run, size))
 
 
 def _judge_confirmation(budget: Budget, run: Run, size: Size, confirming: Run) -> Iterable[Finding]:
@@ -174,7 +163,7 @@ def _judge_confirmation(budget: Budget, run: Run, size: Size, confirming: Run) -
         )
     else:
         ended = confirming.ending or f"without an ending ({confirming.reason})"
-        yield _unknown(
+        yield unknown(
             budget,
             run,
             Subject.PEAK,
@@ -188,105 +177,3 @@ def _interval(run: Run, size: Size) -> str:
     upper = run.peak.peak_upper_bytes
     top = "an unknown upper end" if upper is None else format_bytes(upper)
     return f"{size.text} lies between {format_bytes(run.peak.peak_bytes)} and {top}"
-
-
-def _unknown(budget: Budget, run: Run, subject: Subject, why: str) -> Finding:
-    return Finding(
-        budget=subject,
-        worker=budget.worker,
-        severity=Severity.NO_VERDICT,
-        case=run.case.name,
-        run=run.number,
-        message=f"{run.case.name}: whether the budget `{subject}` is kept is not known: {why}.",
-        next_step="Run it in the docker or cgroup sandbox, where a run at the budget decides."
-        if run.is_polled
-        else "Run it again; if this comes back, repeat the case.",
-    )
-
-
-def _judge_growth(
-    budget: Budget,
-    growth: Percent,
-    measured: Sequence[Run],
-    conditions: Conditions,
-    baseline: Baseline | None,
-) -> Iterable[Finding]:
-    if baseline is None:
-        yield _about_baseline(
-            budget,
-            "there is no baseline yet, so growth was not judged.",
-            "`oomproof baseline accept` makes this report the baseline.",
-        )
-        return
-    reasons = differences(baseline.conditions, conditions)
-    if reasons:
-        yield _about_baseline(
-            budget,
-            f"the baseline is not comparable, so growth was not judged: {'; '.join(reasons)}.",
-            "Run where the baseline was made, or accept this report with `oomproof baseline "
-            "accept`.",
-        )
-        return
-    if not measured:
-        yield _unmeasured(budget, Subject.GROWTH)
-    for runs in _by_case(measured).values():
-        yield from _judge_case_growth(budget, growth, runs, baseline)
-
-
-def _judge_case_growth(
-    budget: Budget, growth: Percent, runs: Sequence[Run], baseline: Baseline
-) -> Iterable[Finding]:
-    run = runs[0]
-    entry = baseline.entry_of(run.case)
-    if entry is None:
-        yield _about_baseline(
-            budget,
-            f"{run.case.name}: the baseline does not hold this case, so its growth was not judged.",
-            "`oomproof baseline accept` adds it.",
-        )
-        return
-    if entry.snapshot_sha256 != fingerprint(run.case):
-        yield _about_baseline(
-            budget,
-            f"{run.case.name}: the baseline was made with another snapshot of this name, so growth "
-            "was not judged.",
-            "Use the same snapshot, or accept this report with `oomproof baseline accept`.",
-        )
-        return
-    peak_bytes = median_peak_bytes(runs)
-    floor_bytes = noise_floor_bytes(run.sandbox, entry.peak_bytes)
-    allowed_bytes = entry.peak_bytes * (1 + growth.fraction) + floor_bytes
-    if peak_bytes <= allowed_bytes:
-        return
-    grown_bytes = peak_bytes - entry.peak_bytes
-    yield Finding(
-        budget=Subject.GROWTH,
-        worker=budget.worker,
-        severity=Severity.FAILURE,
-        case=run.case.name,
-        run=run.number,
-        message=f"{run.case.name}: the peak grew from {format_bytes(entry.peak_bytes)} to "
-        f"{format_bytes(peak_bytes)}, by {format_bytes(grown_bytes)} "
-        f"({grown_bytes / max(1, entry.peak_bytes):.1%}); the budget `growth` allows "
-        f"{growth.text} beyond a noise floor of {format_bytes(floor_bytes)}.",
-        next_step="Look at what changed since the baseline; if the growth is meant, accept it with "
-        "`oomproof baseline accept`.",
-    )
-
-
-def _about_baseline(budget: Budget, message: str, next_step: str) -> Finding:
-    return Finding(
-        budget=Subject.BASELINE,
-        worker=budget.worker,
-        severity=Severity.NOTE,
-        message=f"{budget.worker}: {message}" if not message.startswith(budget.worker) else message,
-        next_step=next_step,
-    )
-
-
-def _by_case(runs: Iterable[Run]) -> dict[str, list[Run]]:
-    cases: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        if run.peak is not None:
-            cases[run.case.name].append(run)
-    return cases

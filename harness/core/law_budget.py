@@ -20,19 +20,23 @@ _STEP_GROWS: Final = (
 
 
 def judge_slopes(budget: Budget, allowed: float, runs: Sequence[Run]) -> Iterable[Finding]:
-    """Hold the laws of a worker against its budget `per_input_byte`.
+    """Hold the laws of a worker against its budget `per_input_byte`, beyond the noise.
 
     A law that is no line has no slope. Then the budget is kept if no two neighbouring sizes are
-    farther apart than it allows, beyond the noise.
+    farther apart than it allows. A limit under which too few sizes completed leaves nothing open
+    where the same worker has a law under another.
     """
     laws = scaling_laws([run for run in runs if run.case.worker == budget.worker], ())
+    known = {law.variant for law in laws if law.shape is not Shape.UNKNOWN}
     for law in laws:
         match law.shape:
             case Shape.UNKNOWN:
-                yield _no_slope(budget, law.name)
+                if law.variant not in known:
+                    yield _no_slope(budget, law.name)
             case Shape.LINEAR | Shape.UNCHECKED:
-                if law.slope is not None and law.slope > allowed:
-                    yield _over_slope(budget, law, law.slope, allowed)
+                slope = law.slope or 0.0
+                if slope - _slope_error(law, runs) > allowed:
+                    yield _over_slope(budget, law, slope, allowed)
             case Shape.QUADRATIC | Shape.STEP | Shape.NOT_LINEAR:
                 yield from _judge_crooked(budget, law, allowed, runs)
             case _ as never:
@@ -60,7 +64,8 @@ def _no_slope(budget: Budget, name: str) -> Finding:
         worker=budget.worker,
         severity=Severity.NO_VERDICT,
         case=name,
-        message=f"{name}: the budget `per_input_byte` needs runs of two sizes that completed.",
+        message=f"{name}: the budget `per_input_byte` needs runs of two sizes that completed and "
+        "were measured.",
         next_step="Add a smaller snapshot, or raise the limit.",
     )
 
@@ -68,12 +73,7 @@ def _no_slope(budget: Budget, name: str) -> Finding:
 def _judge_crooked(
     budget: Budget, law: ScalingLaw, allowed: float, runs: Sequence[Run]
 ) -> Iterable[Finding]:
-    sandboxes = {run.number: run.sandbox for run in runs}
-    noise = {
-        point.input_bytes: noise_floor_bytes(sandboxes[point.runs[0]], point.peak_bytes)
-        for point in law.points
-    }
-    slope, between = _steepest(law, noise)
+    slope, between = _steepest(law, _noise_of(law, runs))
     if slope > allowed:
         yield _not_a_line(
             budget,
@@ -107,6 +107,21 @@ def _not_a_line(
         message=f"{law.name}: the peak has no one slope, it is {shape} in the size: {what}.",
         next_step=next_step,
     )
+
+
+def _noise_of(law: ScalingLaw, runs: Sequence[Run]) -> dict[int, int]:
+    """Return the noise of the peak of each size, in bytes."""
+    sandboxes = {run.number: run.sandbox for run in runs}
+    return {
+        point.input_bytes: noise_floor_bytes(sandboxes[point.runs[0]], point.peak_bytes)
+        for point in law.points
+    }
+
+
+def _slope_error(law: ScalingLaw, runs: Sequence[Run]) -> float:
+    """Return by how much the slope may be off: the noise of the peaks, over all the sizes."""
+    noise = _noise_of(law, runs)
+    return max(noise.values()) / (max(noise) - min(noise))
 
 
 def _steepest(law: ScalingLaw, noise: Mapping[int, int]) -> tuple[float, str]:

@@ -26,7 +26,10 @@ _LEAST_CPUS: Final = 0.01
 _LEAST_BYTES: Final = 2**20
 _BUILT_IN: Final = frozenset({"node", "python", "snapshot", "snapshots", "output"})
 _ALLOWED: Final = ("peak", "growth", "per_input_byte", "growth_per_snapshot")
-_RESERVED: Final = "concurrency"
+RESERVED: Final = "concurrency"
+RESERVED_FOR: Final = (
+    "this name is reserved for several workers in one sandbox, which this version does not run"
+)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -154,11 +157,8 @@ def _pass_problems(worker: "Worker", where: str) -> Iterable[str]:
 
 
 def _sweep_problems(worker: "Worker", where: str) -> Iterable[str]:
-    if _RESERVED in worker.sweep:
-        yield (
-            f"{where}.sweep.{_RESERVED}: this name is reserved for several workers in one sandbox, "
-            "which this version does not run"
-        )
+    if RESERVED in worker.sweep:
+        yield f"{where}.sweep.{RESERVED}: {RESERVED_FOR}"
     asked = placeholders(worker.command_line())
     for name, values in worker.sweep.items():
         key = f"{where}.sweep.{name}"

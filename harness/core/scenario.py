@@ -9,7 +9,7 @@ import msgspec
 
 from harness.core.ending import Ending
 from harness.core.errors import InputError
-from harness.core.problems import problems_of
+from harness.core.problems import RESERVED, RESERVED_FOR, problems_of
 from harness.core.quantity import Duration, Limit, Percent, Size, decode_quantity
 
 SCHEMA: Final = 1
@@ -163,12 +163,39 @@ def scenario_of(document: dict[str, Any], *, source: str) -> Scenario:
     try:
         scenario = msgspec.convert(document, Scenario, dec_hook=decode_quantity)
     except msgspec.ValidationError as error:
-        raise InputError(f"{source}: {explain(error, see=_SEE)}") from None
+        raise InputError(f"{source}: {_explain_in(document, error)}") from None
     for problem in problems_of(scenario):
         raise InputError(f"{source}: {problem}")
     return scenario
 
 
+def _explain_in(document: dict[str, Any], error: msgspec.ValidationError) -> str:
+    """Return what is wrong with a document, and name the key where msgspec writes ``[...]``."""
+    text = explain(error, see=_SEE)
+    before, found, _ = text.partition(_SOME_KEY)
+    if not found:
+        return text
+    table: Any = document
+    for name, index in _STEP.findall(before):
+        table = table[name] if name else table[int(index)]
+    key = next((key for key, value in table.items() if not _is_taken(value, before)), "...")
+    if key == RESERVED and before.endswith("sweep"):
+        return f"{before}.{key}: {RESERVED_FOR}"
+    return text.replace(_SOME_KEY, f".{key}", 1)
+
+
+def _is_taken(value: Any, where: str) -> bool:
+    """Whether a value may stand in the table at `where`: ``sandbox.env``, or a worker's sweep."""
+    kind: Any = str if where.endswith("env") else tuple[Setting, ...]
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+_SOME_KEY: Final = "[...]"
+_STEP: Final = re.compile(r"(\w+)|\[(\d+)\]")
 _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<where>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(?P<key>[^`]*)`")

@@ -40,6 +40,14 @@ def test_the_median_of_the_repeats(peaks_mib: list[int], median_mib: int, make_r
     assert (entry.peak_bytes, entry.runs) == (median_mib * MIB, len(peaks_mib))
 
 
+def test_the_median_of_the_upper_ends(make_run: Runs) -> None:
+    runs = [make_run(n, upper_mib=mib) for n, mib in enumerate((60, 50, 70), start=1)]
+    (entry,) = baseline_of("demo", CONDITIONS, runs).entries
+    assert entry.peak_upper_bytes == 60 * MIB
+    (entry,) = baseline_of("demo", CONDITIONS, [*runs, make_run(4, upper_mib=None)]).entries
+    assert entry.peak_upper_bytes is None, "not all are known"
+
+
 def test_several_snapshots_are_known_by_all_their_sums(
     make_run: Runs, make_case: Cases, make_snapshot: Callable[..., Snapshot]
 ) -> None:

@@ -57,6 +57,63 @@ def test_the_median_of_the_repeats_is_compared(
     assert judge(scenario, baseline, *repeats) == ()
 
 
+@pytest.fixture
+def missed(make_run: Runs) -> Baseline:
+    """Return a baseline whose samples missed a short peak of 52 MiB."""
+    return baseline_of("demo", CONDITIONS, [make_run(peak_mib=38, upper_mib=52)])
+
+
+def test_a_peak_that_the_baseline_missed_is_no_growth(
+    scenario: Scenario, missed: Baseline, make_run: Runs
+) -> None:
+    assert missed.entries[0].peak_upper_bytes == 52 * 2**20
+    assert judge(scenario, missed, make_run(peak_mib=52, upper_mib=52.1)) == ()
+    (finding,) = judge(scenario, missed, make_run(peak_mib=52, upper_mib=60))
+    assert finding.severity is Severity.FAILURE
+
+
+@pytest.mark.parametrize(("sandbox", "is_over"), [("docker", True), ("process", False)])
+def test_a_counter_that_page_cache_filled_denies_nothing(
+    sandbox: str, is_over: bool, scenario: Scenario, make_run: Runs
+) -> None:
+    runs = [make_run(peak_mib=mib, upper_mib=511, sandbox=sandbox) for mib in (38, 60)]
+    full = baseline_of("demo", CONDITIONS, runs[:1])
+    findings = judge(scenario, full, runs[1])
+    assert [finding.severity for finding in findings] == [Severity.FAILURE] * is_over
+
+
+def test_an_upper_end_that_is_not_known_denies_nothing(
+    scenario: Scenario, missed: Baseline, make_run: Runs
+) -> None:
+    entry = msgspec.structs.replace(missed.entries[0], peak_upper_bytes=None)
+    older = msgspec.structs.replace(missed, entries=(entry,))
+    assert len(judge(scenario, older, make_run(peak_mib=52, upper_mib=52))) == 1
+    assert len(judge(scenario, missed, make_run(peak_mib=52, upper_mib=None))) == 1
+
+
+@pytest.mark.parametrize(("upper_mib", "is_open"), [(1000, False), (1030, True), (None, True)])
+def test_a_case_without_a_sample_is_decided_by_its_upper_end(
+    upper_mib: float | None,
+    is_open: bool,
+    scenario: Scenario,
+    baseline: Baseline,
+    make_run: Runs,
+) -> None:
+    findings = judge(scenario, baseline, make_run(peak_mib=None, upper_mib=upper_mib))
+    assert [finding.severity for finding in findings] == [Severity.NO_VERDICT] * is_open
+    assert all("not one sample" in finding.message for finding in findings)
+
+
+def test_a_case_that_never_had_a_sample_is_a_note(
+    scenario: Scenario, baseline: Baseline, make_run: Runs, make_case: Callable[..., Case]
+) -> None:
+    unseen = make_run(case=make_case(megabytes=50), peak_mib=None)
+    (finding,) = judge(scenario, baseline, unseen)
+    assert finding.severity is Severity.NOTE
+    assert "not one sample" in finding.message
+    assert "baseline accept" not in finding.next_step
+
+
 @pytest.mark.parametrize(
     ("sandbox", "peak_bytes", "floor_bytes"),
     [

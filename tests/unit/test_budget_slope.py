@@ -42,7 +42,9 @@ def on_a_line(make_run: Runs, make_case: Cases) -> Callable[..., list[Run]]:
 
 
 @pytest.mark.parametrize(
-    ("slope", "is_over"), [(0, False), (-1, False), (0.49, False), (0.51, True)]
+    ("slope", "is_over"),
+    # Half a megabyte of noise over 45 megabytes of snapshot is 0.012 bytes a byte.
+    [(0, False), (-1, False), (0.5, False), (0.51, False), (0.513, True)],
 )
 def test_the_slope_of_two_sizes_is_held_against_the_budget(
     slope: float, is_over: bool, scenario: Scenario, on_a_line: Callable[..., list[Run]]
@@ -56,6 +58,17 @@ def test_the_slope_is_told(scenario: Scenario, on_a_line: Callable[..., list[Run
     assert finding.budget is Subject.PER_INPUT_BYTE
     assert "costs 9.25 bytes" in finding.message
     assert "allows 0.5" in finding.message
+
+
+def test_a_slope_that_noise_can_make_is_not_over(
+    scenario: Scenario, make_run: Runs, make_case: Cases
+) -> None:
+    small = make_run(1, case=make_case(megabytes=5), peak_mib=20)
+    within = make_run(2, case=make_case(megabytes=6), peak_mib=20.8)  # 0.84 bytes a byte
+    assert judge(scenario, [small, within]) == ()
+    beyond = make_run(2, case=make_case(megabytes=6), peak_mib=21.2)
+    (finding,) = judge(scenario, [small, beyond])
+    assert "costs 1.258 bytes" in finding.message
 
 
 def test_one_size_has_no_slope(scenario: Scenario, make_run: Runs) -> None:
@@ -93,6 +106,16 @@ def test_each_limit_has_its_own_slope(scenario: Scenario, make_run: Runs, make_c
     ]
     findings = judge(scenario, runs)
     assert [finding.severity for finding in findings] == [Severity.NO_VERDICT] * 2
+
+
+def test_a_limit_that_is_too_small_for_a_slope_leaves_nothing_open(
+    scenario: Scenario, on_a_line: Callable[..., list[Run]], make_run: Runs, make_case: Cases
+) -> None:
+    tight = make_run(3, case=make_case(megabytes=5, limit_mib=64), peak_mib=30)
+    killed = make_run(
+        4, case=make_case(megabytes=50, limit_mib=64), peak_mib=64, ending=Ending.OOM_KILLED
+    )
+    assert judge(scenario, [*on_a_line(0.1), tight, killed]) == ()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from harness import __version__
 from harness.cli.app import run_words
+from harness.cli.run import name_of
 from harness.core.report import Report
 from harness.core.run import Run
 from harness.store import load_report
@@ -170,3 +171,24 @@ def test_a_worker_over_its_limit_is_killed_as_expected(report: Report) -> None:
         assert run.peak_is_lower_bound
         assert run.peak_bytes is not None
         assert run.peak_bytes > 64 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("python3 worker.py {snapshot}", "worker.py"),
+        ("{python} workers/full_parse.py {snapshot} --parser json", "full_parse.py"),
+        ("/usr/bin/python3.11 -u -X dev jobs/load.py {snapshot}", "load.py"),
+        ("python3 -m etl.worker {snapshot}", "etl.worker"),
+        ("python3 -c pass {snapshot}", "python3"),
+        ("python3 -m", "python3"),
+        ("{node} etl/worker.mjs {snapshot}", "worker.mjs"),
+        ("env MALLOC_ARENA_MAX=1 python3 worker.py {snapshot}", "worker.py"),
+        ("uv run worker.py {snapshot}", "worker.py"),
+        ("./worker.py {snapshot}", "worker.py"),
+        ("/opt/etl/bin/load --config etl.py {snapshot}", "load"),
+        ("sh -c cat", "sh"),
+    ],
+)
+def test_a_worker_is_called_by_its_script(line: str, name: str) -> None:
+    assert name_of(line.split()) == name
