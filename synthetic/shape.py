@@ -201,6 +201,8 @@ class Style(_Part, frozen=True, kw_only=True):
         after_comma, after_colon: white space on one line, as in `", "` and `": "`.
         is_lines: whether every line holds a value of its own (NDJSON).
         has_bom: whether a byte order mark stands first.
+        widest: how wide the widest character is that stands in the text as itself, and not as an
+            escape. A parser that decodes the text first needs so many bytes for every character.
 
     """
 
@@ -209,6 +211,7 @@ class Style(_Part, frozen=True, kw_only=True):
     after_colon: str = ""
     is_lines: bool = False
     has_bom: bool = False
+    widest: Width = "ascii"
 
 
 class Shape(_Part, frozen=True, kw_only=True):
