@@ -90,7 +90,7 @@ WORKERS = {
         assert os.waitpid(pid, 0)[1] == 0
     """,
     "threads": f"""
-        import threading
+        import threading, time
         counts = []
         def grow():
             kept = []
@@ -98,6 +98,7 @@ WORKERS = {
                 kept.append(bytes(1000) + b"%d" % number)  # here
             counts.append(len(kept))
             barrier.wait()
+            time.sleep(0.1)  # all of it is held for a while, so that a look falls into it
         barrier = threading.Barrier(4)
         threads = [threading.Thread(target=grow) for _ in range(4)]
         [thread.start() for thread in threads]

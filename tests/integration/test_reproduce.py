@@ -268,9 +268,17 @@ def test_what_a_worker_needs_is_bracketed_by_one_percent(
     endings = []
     for share in (1.0025, 0.9875):  # a quarter of a percent is what runs of one worker differ by
         limit = str(int(found["requirement_bytes"] * share))
-        done = user.runs(*run, "--memory", limit, "--", *command.split())
-        endings.append(json.loads(done.stdout)["runs"][0]["ending"])
-    assert endings == ["completed", "oom_killed"], found
+        # A busy disk can have a writer killed where it fits, but never lets it pass where it does
+        # not: so what counts is whether one of three runs completes.
+        seen = set()
+        for _ in range(3):
+            done = user.runs(*run, "--memory", limit, "--", *command.split())
+            seen.add(json.loads(done.stdout)["runs"][0]["ending"])
+            if "completed" in seen:
+                break
+        endings.append(seen)
+    assert "completed" in endings[0], (found, endings)
+    assert endings[1] == {"oom_killed"}, (found, endings)
 
 
 @pytest.mark.cgroup
