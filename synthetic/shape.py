@@ -13,6 +13,7 @@ SCHEMA: Final = 1
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Blank = Annotated[str, msgspec.Meta(pattern=r"^[ \t]*$")]
 Width = Literal["ascii", "latin-1", "ucs-2", "ucs-4"]
 """How wide the widest character of a string is, which decides how Python stores the string."""
 
@@ -179,6 +180,24 @@ class Maps(_Part, frozen=True, kw_only=True):
     sizes_along: tuple[float, ...] = ()
 
 
+class Nests(_Part, frozen=True, kw_only=True):
+    """Arrays and objects that stand so deep that what is in them has no places of its own.
+
+    Attributes:
+        count: how many of them are at the place itself.
+        arrays, objects: how many there are, these and those in them.
+        levels: how many of them are in each other where it is deepest.
+        leaves: all other values in them; None if there are none.
+
+    """
+
+    count: Count
+    arrays: Count = 0
+    objects: Count = 0
+    levels: Count = 1
+    leaves: "Place | None" = None
+
+
 class Place(_Part, frozen=True, kw_only=True):
     """All values at one path, by their kinds: their counts add up to `count`."""
 
@@ -191,6 +210,7 @@ class Place(_Part, frozen=True, kw_only=True):
     arrays: Arrays | None = None
     objects: Objects | None = None
     maps: Maps | None = None
+    nests: Nests | None = None
 
 
 class Style(_Part, frozen=True, kw_only=True):
@@ -198,7 +218,12 @@ class Style(_Part, frozen=True, kw_only=True):
 
     Attributes:
         indent: the white space of one level where every element has its own line; None if none.
+        line_levels: in how many levels, from the outermost, elements have lines of their own;
+            None: in all. What is deeper stands on one line. It says nothing without an indent.
         after_comma, after_colon: white space on one line, as in `", "` and `": "`.
+        inside: white space behind an opening and before a closing bracket on one line.
+        blanks: bytes of all white space outside of strings. Where the style is not the same
+            everywhere they differ from what the other attributes give.
         is_lines: whether every line holds a value of its own (NDJSON).
         has_bom: whether a byte order mark stands first.
         widest: how wide the widest character is that stands in the text as itself, and not as an
@@ -206,9 +231,12 @@ class Style(_Part, frozen=True, kw_only=True):
 
     """
 
-    indent: str | None = None
-    after_comma: str = ""
-    after_colon: str = ""
+    indent: Blank | None = None
+    line_levels: Count | None = None
+    after_comma: Blank = ""
+    after_colon: Blank = ""
+    inside: Blank = ""
+    blanks: Count = 0
     is_lines: bool = False
     has_bom: bool = False
     widest: Width = "ascii"

@@ -8,7 +8,7 @@ import numpy as np
 
 from synthetic.scan.containers import OBJECT, ROOT
 from synthetic.scan.hashes import Hashes, hashes_of, mixed
-from synthetic.scan.kinds import IS_VALUE, Kind, Places
+from synthetic.scan.kinds import IS_VALUE, Flags, Kind, Places
 from synthetic.scan.scanner import Block
 
 ROOT_NODE: Final = 0
@@ -47,13 +47,20 @@ class Values:
 
 
 class PathTree:
-    """Grows with the texts it is shown; a node's number never changes."""
+    """Grows with the texts it is shown; a node's number never changes.
+
+    Attributes:
+        nodes: by number.
+        key_bytes: of each node's key, as it was first written, without its quotes.
+
+    """
 
     def __init__(self) -> None:
         self.nodes: list[Node] = [
             Node(parent=-1, key=None, depth=0),
             Node(parent=0, key=None, depth=1),
         ]
+        self.key_bytes = [0, 0]
         self._children: list[dict[str | None, int]] = [{}, {}]
         self._is_map = np.zeros(64, np.bool_)
         self._open: list[int] = []
@@ -65,6 +72,10 @@ class PathTree:
     def is_map(self, node: int) -> bool:
         """Whether a node's objects have so many different keys that these are data."""
         return bool(self._is_map[node])
+
+    def are_maps(self, nodes: Places) -> Flags:
+        """Return which of the nodes are maps so far."""
+        return self._is_map.take(nodes)
 
     def children(self, node: int) -> dict[str | None, int]:
         """Return a node's children by key; under None, the elements or the values of a map."""
@@ -134,8 +145,13 @@ class PathTree:
         if self._make_maps(parents.take(new.compress(is_keyed))):
             return self._nodes(block, parents, tokens, steps)
         for index, keyed in zip(new.tolist(), is_keyed.tolist(), strict=True):
-            key = _key_of(block, int(tokens[index]) - 2) if keyed else None
+            key_token = int(tokens[index]) - 2
+            key = _key_of(block, key_token) if keyed else None
             self._table.add(hashes[index], self._append(int(parents[index]), key))
+            if keyed and len(self.key_bytes) < len(self):
+                self.key_bytes.append(int(block.ends[key_token] - block.starts[key_token]) - 2)
+            elif len(self.key_bytes) < len(self):
+                self.key_bytes.append(0)
         nodes[missing] = self._table.find(hashes.take(missing))
         return nodes
 

@@ -1,0 +1,88 @@
+"""Folding: from the census of a text to its shape."""
+
+from collections import Counter
+
+from synthetic.learning.census import WIDTHS, Census
+from synthetic.learning.drafts import Draft, TextDraft
+from synthetic.learning.histograms import Cells
+from synthetic.scan.kinds import KINDS, Kind
+from synthetic.scan.paths import DEEPER_NODE, ROOT_NODE, PathTree
+
+
+def drafts_of(census: Census) -> dict[int, Draft]:
+    """Return a draft for each node of a census's tree, with the drafts below it."""
+    tree = census.tree
+    drafts = {node: Draft(nodes=[node]) for node in range(len(tree))}
+    for code, count in census.kinds.counts().items():
+        node, kind = divmod(code, KINDS)
+        drafts[node].kinds[kind] += count
+    for (node, flags, detail, characters), count in census.numbers().items():
+        drafts[node].numbers[flags, detail, characters] += count
+    _put_texts(census, drafts)
+    for owner, cells in census.openings.sizes.cells().items():
+        draft = drafts[owner // 2]
+        if owner % 2:
+            draft.objects = cells
+        else:
+            draft.arrays = cells
+    for owner, seen in census.sketch.repetitions().items():
+        drafts[owner // 2].repetitions[owner % 2].update(seen)
+    _link(tree, drafts)
+    _put_chains(census, drafts)
+    return drafts
+
+
+def _put_texts(census: Census, drafts: dict[int, Draft]) -> None:
+    for texts, is_key in ((census.strings, False), (census.keys, True)):
+        found: dict[int, TextDraft] = {
+            owner: TextDraft(lengths=cells) for owner, cells in texts.lengths.cells().items()
+        }
+        for owner, total in texts.extra_bytes.totals().items():
+            found[owner].extra_bytes = total
+        for owner, total in texts.escaped.totals().items():
+            found[owner].escaped = total
+        for owner, text in found.items():
+            node, width = divmod(owner, WIDTHS)
+            draft = drafts[node]
+            (draft.keys if is_key else draft.strings)[width] = text
+
+
+def _link(tree: PathTree, drafts: dict[int, Draft]) -> None:
+    for node in range(len(tree)):
+        draft = drafts[node]
+        draft.has_maps = tree.is_map(node)
+        for key, child in tree.children(node).items():
+            if key is not None:
+                draft.members[key] = drafts[child]
+            elif draft.kinds[Kind.OPEN_ARRAY]:
+                draft.elements = drafts[child]
+            else:
+                draft.values = drafts[child]
+
+
+def _put_chains(census: Census, drafts: dict[int, Draft]) -> None:
+    """Hang what is too deep for places of its own below the places that it is in."""
+    for node, count in census.openings.chains.items():
+        draft = drafts[node]
+        below = Draft(chains=count)
+        if draft.kinds[Kind.OPEN_ARRAY] >= draft.kinds[Kind.OPEN_OBJECT]:
+            draft.elements = below if draft.elements is None else draft.elements
+            draft.elements.chains = count
+        else:
+            draft.members.setdefault("a", below).chains = count
+
+
+def settled(census: Census) -> tuple[Draft, Draft]:
+    """Return the draft of the root, maps merged, and that of all that is too deep for places."""
+    drafts = drafts_of(census)
+    root = drafts[ROOT_NODE]
+    root.settle(dict(enumerate(census.tree.key_bytes)))
+    return root, drafts[DEEPER_NODE]
+
+
+def counts_of(cells: Cells) -> int:
+    """Return how many values are in cells."""
+    return sum(count for count, _ in cells.values())
+
+
+Repetitions = tuple[Counter[int], Counter[int]]

@@ -1,0 +1,138 @@
+"""The learner: from the bytes of a snapshot to its shape, in memory that does not grow with it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from synthetic.learning.census import Census
+from synthetic.learning.curves import sizes_along
+from synthetic.learning.drafts import Draft
+from synthetic.learning.folding import settled
+from synthetic.learning.giants import Large
+from synthetic.learning.openings import GIANT_BYTES
+from synthetic.learning.renaming import Names
+from synthetic.learning.styles import StyleSample
+from synthetic.learning.writing import Findings, nests_of, place_of
+from synthetic.scan.paths import DEEPEST, PathTree
+from synthetic.scan.scanner import Scanner
+from synthetic.shape import SCHEMA, Shape, Style, Width
+
+_GIANT_SHARE: Final = 200
+"""A giant takes at least one part in so many of the text."""
+_BOM_BYTES: Final = 3
+_WIDTHS: Final[dict[Width, int]] = {"ucs-4": 0xF0, "ucs-2": 0xC4, "latin-1": 0x80, "ascii": 0}
+"""The least byte of a character so wide, from the widest on."""
+
+
+def learn(pieces: Iterable[bytes], *, rename_keys: bool = False) -> Shape:
+    """Return the shape of a JSON text that comes in pieces, best of `BLOCK_BYTES` bytes.
+
+    With `rename_keys`, also the keys that are structure are replaced, by names as long.
+
+    Raises:
+        InvalidJsonError: the text is no JSON.
+
+    """
+    learner = Learner()
+    for _ in learner.read(pieces):
+        pass
+    return learner.shape(rename_keys=rename_keys)
+
+
+class Learner:
+    """Reads a text, and then tells its shape."""
+
+    def __init__(self) -> None:
+        self._scanner = Scanner()
+        self._census = Census(PathTree())
+        self._style = StyleSample()
+        self._bytes = 0
+        self._token_bytes = 0
+        self._greatest_byte = 0
+
+    def read(self, pieces: Iterable[bytes]) -> Iterator[int]:
+        """Read a text; yield now and then how many bytes are read."""
+        for block in self._scanner.blocks(self._counted(pieces)):
+            self._style.take(block)
+            self._census.take(block, self._census.tree.values_of(block))
+            self._token_bytes += int(block.ends.sum()) - int(block.starts.sum())
+            self._token_bytes += sum(s.string.content_bytes for s in block.stretches)
+            yield self._bytes
+
+    def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._bytes += len(piece)
+            if not piece.isascii():
+                greatest = int(np.frombuffer(piece, np.uint8).max())
+                self._greatest_byte = max(self._greatest_byte, greatest)
+            yield piece
+
+    def shape(self, *, rename_keys: bool) -> Shape:
+        """Return the shape of what was read."""
+        census = self._census
+        root, deeper = settled(census)
+        name_of = Names().of if rename_keys else str
+        findings = self._findings(name_of)
+        _hang(root, deeper, findings, census.openings.deepest - DEEPEST)
+        return Shape(
+            schema=SCHEMA, bytes=self._bytes, root=place_of(root, findings), style=self._written()
+        )
+
+    def _written(self) -> Style:
+        bom_bytes = _BOM_BYTES if self._scanner.has_bom else 0
+        widest = next(name for name, least in _WIDTHS.items() if self._greatest_byte >= least)
+        return msgspec.structs.replace(
+            self._style.style(),
+            is_lines=self._scanner.roots > 1,
+            has_bom=self._scanner.has_bom,
+            widest=widest,
+            blanks=self._bytes - self._token_bytes - bom_bytes,
+        )
+
+    def _findings(self, name_of: Callable[[str], str]) -> Findings:
+        openings = self._census.openings
+        giants: dict[int, list[Large]] = {}
+        large = openings.giants.at_least(max(GIANT_BYTES, self._bytes // _GIANT_SHARE))
+        for giant in large:
+            giants.setdefault(giant.node, []).append(giant)
+        along = {
+            curve.node: sizes_along(curve, _inside(large, curve.offset, curve.ends[-1]))
+            for curve in openings.curves.found
+        }
+        nodes = self._census.tree.nodes
+        return Findings(
+            total_bytes=self._bytes,
+            giants=giants,
+            key_sets=openings.key_sets.by_node(),
+            along=along,
+            key_of=lambda node: nodes[node].key,
+            name_of=name_of,
+        )
+
+
+def _inside(giants: list[Large], offset: int, end: int) -> list[tuple[int, int]]:
+    """Return the outermost giants within a container, which comes before them."""
+    found: list[tuple[int, int]] = []
+    after = offset + 1
+    for giant in giants:
+        if after <= giant.offset < end:
+            found.append((giant.offset, giant.bytes))
+            after = giant.offset + giant.bytes
+    return found
+
+
+def _hang(root: Draft, deeper: Draft, findings: Findings, levels: int) -> None:
+    """Put what is too deep for places below the places that hold it; all of it below one."""
+    waiting, tops = [root], []
+    while waiting:
+        draft = waiting.pop()
+        waiting += draft.members.values()
+        waiting += [below for below in (draft.elements, draft.values) if below is not None]
+        if draft.chains:
+            tops.append(draft)
+    for draft in tops[1:]:
+        draft.nests = nests_of(Draft(), draft.chains, 1, findings)
+    if tops:
+        tops[0].nests = nests_of(deeper, tops[0].chains, levels, findings)

@@ -1,0 +1,129 @@
+"""Numbers by class: what decides their memory and their text, and nothing of their digits."""
+
+import dataclasses
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthetic.scan.kinds import Bytes, Flags, Places
+
+_MINUS: Final = ord("-")
+_ZERO: Final = ord("0")
+_MOST_SHARED: Final = 256
+_MOST_SHARED_NEGATIVE: Final = 5
+_LIMB_BITS: Final = 30
+_PREFIX: Final = 9
+"""So many first digits are compared where the number of digits leaves a doubt."""
+_STEPS: Final = [1 << (_LIMB_BITS * limbs) for limbs in range(1, 129)]
+_STEP_DIGITS: Final = np.array([len(str(step)) for step in _STEPS], np.intp)
+_STEP_PREFIXES: Final = np.array([int(str(step)[:_PREFIX]) for step in _STEPS], np.intp)
+_STRIDES: Final = 64
+_EXPONENT_CHARACTERS: Final = 7
+_DIGITS_OF_LIMB: Final = _LIMB_BITS * math.log10(2)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Classes:
+    """The class of each of some numbers.
+
+    Attributes:
+        characters: of each in the text.
+        details: of an integer, its limbs; of a float, its digits before the point or exponent.
+        negative: whether a minus stands first.
+        exponents: whether a float has one.
+
+    """
+
+    characters: Places
+    details: Places
+    negative: Flags
+    exponents: Flags
+
+
+def integer_classes(view: Bytes, starts: Places, ends: Places) -> Classes:
+    """Return the classes of integers."""
+    characters = ends - starts
+    negative = view.take(starts) == _MINUS
+    digits = characters - negative
+    limbs = (digits > 2).astype(np.intp)
+    doubtful = np.flatnonzero((digits == 3) & ~negative)
+    if len(doubtful):
+        values = _leading(view, starts.take(doubtful), 3)
+        limbs[doubtful] = values > _MOST_SHARED
+    signed = np.flatnonzero(negative & (digits <= 2))
+    if len(signed):
+        small = digits.take(signed) == 1
+        values = _leading(view, starts.take(signed) + 1, 1)
+        limbs[signed] = ~small | (values > _MOST_SHARED_NEGATIVE)
+    large = np.flatnonzero(digits > _PREFIX)
+    if len(large):
+        firsts = (starts + negative).take(large)
+        limbs[large] = _limbs_of_large(view, firsts, digits.take(large))
+    return Classes(
+        characters=characters,
+        details=limbs,
+        negative=negative,
+        exponents=np.zeros(len(starts), np.bool_),
+    )
+
+
+def _limbs_of_large(view: Bytes, firsts: Places, digits: Places) -> Places:
+    """Return the limbs of integers of ten digits and more.
+
+    One more for each step that has fewer digits, and one where the step of as many is reached.
+    """
+    steps = np.searchsorted(_STEP_DIGITS, digits)
+    limbs: Places = steps + 1
+    at = np.flatnonzero(_STEP_DIGITS.take(steps, mode="clip") == digits)
+    if len(at):
+        leading = _leading(view, firsts.take(at), _PREFIX)
+        limbs[at] += leading >= _STEP_PREFIXES.take(steps.take(at))
+    huge = np.flatnonzero(steps == len(_STEPS))
+    limbs[huge] = np.ceil(digits.take(huge) / _DIGITS_OF_LIMB)
+    return limbs
+
+
+def float_classes(view: Bytes, starts: Places, ends: Places) -> Classes:
+    """Return the classes of floats."""
+    characters = ends - starts
+    negative = view.take(starts) == _MINUS
+    firsts = starts + negative
+    at = firsts + 1
+    todo = np.arange(len(starts))
+    for _ in range(_STRIDES):
+        todo = todo.compress(_is_digit(view.take(at.take(todo))))
+        if not len(todo):
+            break
+        at[todo] += 1
+    for index in todo.tolist():  # of hundreds of digits, which are few
+        at[index] += int(np.argmin(_is_digit(view[at[index] : ends[index]])))
+    return Classes(
+        characters=characters,
+        details=at - firsts,
+        negative=negative,
+        exponents=_has_exponent(view, at, ends),
+    )
+
+
+def _has_exponent(view: Bytes, points: Places, ends: Places) -> Flags:
+    """Return which of the numbers end in an exponent; one of more digits than any float needs."""
+    found = np.zeros(len(points), np.bool_)
+    for place in range(2, _EXPONENT_CHARACTERS):
+        at = np.maximum(ends - place, points)
+        found |= (view.take(at) | 0x20) == ord("e")
+    return found
+
+
+def _is_digit(characters: Bytes) -> Flags:
+    digits: Flags = (characters - np.uint8(_ZERO)) < 10
+    return digits
+
+
+def _leading(view: Bytes, firsts: Places, count: int) -> NDArray[np.intp]:
+    """Return the numbers that the first digits make."""
+    values = np.zeros(len(firsts), np.intp)
+    for place in range(count):
+        values = values * 10 + (view.take(firsts + place) - _ZERO)
+    return values

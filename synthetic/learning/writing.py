@@ -1,0 +1,249 @@
+"""Writing: from drafts to the places of a shape."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from synthetic.learning.bins import ends_of
+from synthetic.learning.drafts import Draft, TextDraft, add_size
+from synthetic.learning.giants import Large
+from synthetic.learning.histograms import Cells
+from synthetic.learning.key_sets import Found
+from synthetic.learning.sketch import NUMBER, STRING, distinct_of
+from synthetic.scan.kinds import Kind
+from synthetic.shape import (
+    Arrays,
+    Bin,
+    Floats,
+    Giant,
+    Integers,
+    KeySet,
+    Maps,
+    Member,
+    Nests,
+    Numbers,
+    Objects,
+    Place,
+    Strings,
+    Texts,
+    Width,
+)
+
+_WIDTH_NAMES: Final[tuple[Width, ...]] = ("ascii", "latin-1", "ucs-2", "ucs-4")
+_HARDLY_REPEATED: Final = 0.9
+_MOST_KEY_SETS: Final = 64
+_NEGATIVE: Final = 4
+_EXPONENT: Final = 2
+_FLOAT: Final = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What is known beside the drafts.
+
+    Attributes:
+        total_bytes: of the whole text.
+        giants: by node, those values that are to be made on their own.
+        key_sets: by node.
+        along: by node, the sizes along the way of a long container.
+        key_of: the key of a node.
+        name_of: the name that a key gets in the shape.
+
+    """
+
+    total_bytes: int
+    giants: Mapping[int, list[Large]]
+    key_sets: Mapping[int, list[Found]]
+    along: Mapping[int, tuple[float, ...]]
+    key_of: Callable[[int], str | None]
+    name_of: Callable[[str], str]
+
+
+def place_of(draft: Draft, findings: Findings) -> Place:
+    """Return the place of a draft."""
+    kinds = draft.kinds
+    objects = kinds[Kind.OPEN_OBJECT]
+    return Place(
+        count=draft.count,
+        nulls=kinds[Kind.NULL],
+        trues=kinds[Kind.TRUE],
+        falses=kinds[Kind.FALSE],
+        strings=_strings(draft, findings) if draft.strings else None,
+        numbers=_numbers(draft) if draft.numbers else None,
+        arrays=_arrays(draft, findings) if kinds[Kind.OPEN_ARRAY] else None,
+        objects=_objects(draft, findings) if objects and not draft.has_maps else None,
+        maps=_maps(draft, findings) if objects and draft.has_maps else None,
+        nests=draft.nests,
+    )
+
+
+def _strings(draft: Draft, findings: Findings) -> Strings:
+    giants = _giants(draft, findings, "string") if _number_of(draft.strings) > 1 else []
+    texts = _texts(draft.strings, giants, findings)
+    return Strings(texts=texts, distinct=_distinct(draft.repetitions[STRING], draft.strings))
+
+
+def _number_of(strings: Mapping[int, TextDraft]) -> int:
+    return sum(count for text in strings.values() for count, _ in text.lengths.values())
+
+
+def _texts(
+    strings: Mapping[int, TextDraft], giants: list[Large], findings: Findings
+) -> tuple[Texts, ...]:
+    found = []
+    for width, text in sorted(strings.items()):
+        mine = [giant for giant in giants if giant.width == width]
+        cells = _without(text.lengths, mine)
+        characters = sum(total for _, total in text.lengths.values())
+        found.append(
+            Texts(
+                width=_WIDTH_NAMES[width],
+                characters=bins(cells),
+                bytes=characters + text.extra_bytes,
+                escaped=text.escaped,
+                giants=_written(mine, findings),
+            )
+        )
+    return tuple(found)
+
+
+def _distinct(seen: Counter[int], strings: Mapping[int, TextDraft]) -> int | None:
+    return _unless_all(seen, _number_of(strings))
+
+
+def _unless_all(seen: Counter[int], count: int) -> int | None:
+    distinct = distinct_of(seen, count)
+    return None if distinct > _HARDLY_REPEATED * count else distinct
+
+
+def _numbers(draft: Draft) -> Numbers:
+    integers, floats = [], []
+    for (flags, detail, characters), count in sorted(draft.numbers.items()):
+        negative = bool(flags & _NEGATIVE)
+        if flags & _FLOAT:
+            floats.append(
+                Floats(
+                    characters=characters,
+                    whole=detail,
+                    count=count,
+                    negative=negative,
+                    has_exponent=bool(flags & _EXPONENT),
+                )
+            )
+        else:
+            integers.append(
+                Integers(characters=characters, limbs=detail, count=count, negative=negative)
+            )
+    return Numbers(
+        integers=tuple(integers),
+        floats=tuple(floats),
+        distinct=_unless_all(draft.repetitions[NUMBER], draft.numbers.total()),
+    )
+
+
+def _arrays(draft: Draft, findings: Findings) -> Arrays:
+    is_one = draft.kinds[Kind.OPEN_ARRAY] == 1
+    giants = [] if is_one else _giants(draft, findings, "array")
+    elements = draft.elements
+    return Arrays(
+        lengths=bins(_without(draft.arrays, giants)),
+        elements=place_of(elements, findings) if elements and elements.count else None,
+        giants=_written(giants, findings),
+        sizes_along=_along(draft, findings) if is_one else (),
+    )
+
+
+def _maps(draft: Draft, findings: Findings) -> Maps:
+    is_one = draft.kinds[Kind.OPEN_OBJECT] == 1
+    giants = [] if is_one else _giants(draft, findings, "object")
+    return Maps(
+        lengths=bins(_without(draft.objects, giants)),
+        keys=Strings(texts=_texts(draft.keys, [], findings)),
+        values=place_of(draft.values or Draft(), findings),
+        giants=_written(giants, findings),
+        sizes_along=_along(draft, findings) if is_one else (),
+    )
+
+
+def _along(draft: Draft, findings: Findings) -> tuple[float, ...]:
+    return next((findings.along[node] for node in draft.nodes if node in findings.along), ())
+
+
+def _objects(draft: Draft, findings: Findings) -> Objects:
+    members = [
+        Member(key=findings.name_of(key), place=place_of(member, findings))
+        for key, member in draft.members.items()
+    ]
+    count = draft.kinds[Kind.OPEN_OBJECT]
+    is_fixed = all(member.place.count == count for member in members)
+    return Objects(
+        count=count,
+        members=tuple(members),
+        key_sets=() if is_fixed else _key_sets(draft, findings),
+    )
+
+
+def _key_sets(draft: Draft, findings: Findings) -> tuple[KeySet, ...]:
+    numbers = {key: number for number, key in enumerate(draft.members)}
+    sets: Counter[tuple[int, ...]] = Counter()
+    for node in draft.nodes:
+        for found in findings.key_sets.get(node, ()):
+            keys = [findings.key_of(member) for member in found.members]
+            indices = sorted(numbers[key] for key in keys if key is not None and key in numbers)
+            if len(indices) == len(found.members):
+                sets[tuple(indices)] += found.count
+    return tuple(KeySet(keys=keys, count=count) for keys, count in sets.most_common(_MOST_KEY_SETS))
+
+
+def nests_of(deeper: Draft, count: int, levels: int, findings: Findings) -> Nests:
+    """Return the nests that hold all that is too deep for places."""
+    leaves = Draft(
+        kinds=Counter(deeper.kinds),
+        strings=deeper.strings,
+        numbers=deeper.numbers,
+        repetitions=deeper.repetitions,
+    )
+    arrays = leaves.kinds.pop(Kind.OPEN_ARRAY, 0)
+    objects = leaves.kinds.pop(Kind.OPEN_OBJECT, 0)
+    return Nests(
+        count=count,
+        arrays=arrays,
+        objects=objects,
+        levels=levels,
+        leaves=place_of(leaves, findings) if leaves.count else None,
+    )
+
+
+def bins(cells: Cells) -> tuple[Bin, ...]:
+    """Return the bins of a histogram."""
+    found = []
+    for bin_, (count, total) in sorted(cells.items()):
+        low, high = ends_of(bin_)
+        if total == count * low:
+            high = low
+        found.append(Bin(low=low, high=high, count=count, total=total))
+    return tuple(found)
+
+
+def _without(cells: Cells, giants: list[Large]) -> Cells:
+    rest = dict(cells)
+    for giant in giants:
+        add_size(rest, giant.size, -1)
+    return rest
+
+
+def _giants(draft: Draft, findings: Findings, kind: str) -> list[Large]:
+    return [
+        giant
+        for node in draft.nodes
+        for giant in findings.giants.get(node, ())
+        if giant.kind == kind
+    ]
+
+
+def _written(giants: list[Large], findings: Findings) -> tuple[Giant, ...]:
+    return tuple(
+        Giant(at=round(giant.offset / findings.total_bytes, 4), size=giant.size)
+        for giant in sorted(giants, key=lambda one: one.offset)
+    )
