@@ -7,7 +7,6 @@ misses nothing, but also counts page cache. So growth is what both show.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from harness.core.baseline import (
     Baseline,
@@ -18,15 +17,12 @@ from harness.core.baseline import (
 )
 from harness.core.conditions import Conditions, differences
 from harness.core.finding import Finding, Severity, Subject
-from harness.core.noise import noise_floor_bytes
+from harness.core.noise import growth_floor_bytes
 from harness.core.quantity import Percent
 from harness.core.run import Run
 from harness.core.scenario import Budget
 from harness.core.undecided import unknown, unmeasured
 from harness.core.units import format_bytes
-
-# A counter so near to its limit was filled up by page cache, whatever the worker needed.
-_FILLED: Final = 0.99
 
 
 def judge_growth(
@@ -93,20 +89,19 @@ def _has_grown(runs: Sequence[Run], entry: BaselineEntry, growth: Percent) -> bo
     now_bytes, before_bytes = median_upper_bytes(runs), entry.peak_upper_bytes
     if now_bytes is None or before_bytes is None:
         return True
-    limit_bytes = run.case.memory_limit_bytes
-    is_filled = limit_bytes is not None and max(now_bytes, before_bytes) >= limit_bytes * _FILLED
-    return (is_filled and not run.is_polled) or _is_over(now_bytes, before_bytes, growth, run)
+    is_filled = run.is_filled_by(max(now_bytes, before_bytes))
+    return is_filled or _is_over(now_bytes, before_bytes, growth, run)
 
 
 def _is_over(now_bytes: int, before_bytes: int, growth: Percent, run: Run) -> bool:
-    floor_bytes = noise_floor_bytes(run.sandbox, before_bytes)
+    floor_bytes = growth_floor_bytes(run.sandbox, before_bytes)
     return now_bytes > before_bytes * (1 + growth.fraction) + floor_bytes
 
 
 def _grown(budget: Budget, growth: Percent, runs: Sequence[Run], entry: BaselineEntry) -> Finding:
     run, peak_bytes = runs[0], median_peak_bytes(runs)
     grown_bytes = peak_bytes - entry.peak_bytes
-    floor_bytes = noise_floor_bytes(run.sandbox, entry.peak_bytes)
+    floor_bytes = growth_floor_bytes(run.sandbox, entry.peak_bytes)
     return Finding(
         budget=Subject.GROWTH,
         worker=budget.worker,

@@ -1,10 +1,12 @@
 """What the budgets say of laws: the cost of a byte of snapshot, and the growth from job to job."""
 
+import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
 from harness.core.finding import Finding, Severity, Subject
-from harness.core.fit import Shape
+from harness.core.fit import Shape, fit_line
 from harness.core.growth import GrowthLaw, growth_laws
 from harness.core.noise import noise_floor_bytes
 from harness.core.quantity import Size
@@ -35,7 +37,8 @@ def judge_slopes(budget: Budget, allowed: float, runs: Sequence[Run]) -> Iterabl
                     yield _no_slope(budget, law.name)
             case Shape.LINEAR | Shape.UNCHECKED:
                 slope = law.slope or 0.0
-                if slope - _slope_error(law, runs) > allowed:
+                lowest = min(slope, _slope_of_counters(law, runs))
+                if lowest - _slope_error(law, runs) > allowed:
                     yield _over_slope(budget, law, slope, allowed)
             case Shape.QUADRATIC | Shape.STEP | Shape.NOT_LINEAR:
                 yield from _judge_crooked(budget, law, allowed, runs)
@@ -73,7 +76,7 @@ def _no_slope(budget: Budget, name: str) -> Finding:
 def _judge_crooked(
     budget: Budget, law: ScalingLaw, allowed: float, runs: Sequence[Run]
 ) -> Iterable[Finding]:
-    slope, between = _steepest(law, _noise_of(law, runs))
+    slope, between = _steepest(law, _noise_of(law, runs), _counters_of(law, runs))
     if slope > allowed:
         yield _not_a_line(
             budget,
@@ -118,21 +121,52 @@ def _noise_of(law: ScalingLaw, runs: Sequence[Run]) -> dict[int, int]:
     }
 
 
+def _counters_of(law: ScalingLaw, runs: Sequence[Run]) -> dict[int, int] | None:
+    """Return the smallest upper end seen of each size, in bytes; None where they deny nothing.
+
+    Samples can miss a short peak of a small snapshot, and make the slope too steep so. The kernel's
+    counters miss nothing.
+    """
+    by_number = {run.number: run for run in runs}
+    counters: dict[int, int] = {}
+    for point in law.points:
+        of_size = [by_number[number] for number in point.runs]
+        known = [run.peak_upper_bytes for run in of_size if run.peak_upper_bytes is not None]
+        if not known or of_size[0].is_filled_by(min(known)):
+            return None
+        counters[point.input_bytes] = max(min(known), point.peak_bytes)
+    return counters
+
+
+def _slope_of_counters(law: ScalingLaw, runs: Sequence[Run]) -> float:
+    counters = _counters_of(law, runs)
+    line = None if counters is None else fit_line(tuple(counters.items()))
+    return math.inf if line is None else line.slope
+
+
 def _slope_error(law: ScalingLaw, runs: Sequence[Run]) -> float:
     """Return by how much the slope may be off: the noise of the peaks, over all the sizes."""
     noise = _noise_of(law, runs)
     return max(noise.values()) / (max(noise) - min(noise))
 
 
-def _steepest(law: ScalingLaw, noise: Mapping[int, int]) -> tuple[float, str]:
-    """Return the largest slope between two neighbouring sizes, beyond the noise, and which."""
+def _steepest(
+    law: ScalingLaw, noise: Mapping[int, int], counters: Mapping[int, int] | None
+) -> tuple[float, str]:
+    """Return the largest slope between two neighbouring sizes, beyond the noise, and which.
+
+    Of each stretch the smaller slope counts, by the samples or by the counters.
+    """
+    peaks = {point.input_bytes: point.peak_bytes for point in law.points}
     slopes = [
         (
-            (after.peak_bytes - before.peak_bytes - noise[after.input_bytes])
-            / (after.input_bytes - before.input_bytes),
-            f"{format_megabytes(before.input_bytes)} and {format_megabytes(after.input_bytes)}",
+            min(
+                (by_size[after] - by_size[before] - noise[after]) / (after - before)
+                for by_size in (peaks, counters or peaks)
+            ),
+            f"{format_megabytes(before)} and {format_megabytes(after)}",
         )
-        for before, after in zip(law.points, law.points[1:], strict=False)
+        for before, after in itertools.pairwise(peaks)
     ]
     return max(slopes, default=(0.0, ""))
 

@@ -8,6 +8,18 @@ NOISE: Final = {"cgroup": 0.001, "docker": 0.005, "process": 0.03, "fake": 0.0}
 NOISE_FLOOR_BYTES: Final = 512 * 1024
 
 
+# Two runs of one worker differ by more: what libraries, parser and collector take is not the same
+# each time. docs/measurement.md has the figures.
+GROWTH_NOISE: Final = 0.005
+GROWTH_FLOOR_BYTES: Final = 1024 * 1024
+
+
 def noise_floor_bytes(sandbox: str, peak_bytes: int) -> int:
     """Return the difference in bytes below which two peaks are the same."""
     return max(NOISE_FLOOR_BYTES, int(peak_bytes * NOISE.get(sandbox, 0.03)))
+
+
+def growth_floor_bytes(sandbox: str, peak_bytes: int) -> int:
+    """Return the difference in bytes that a run has to an earlier one without having grown."""
+    share = max(GROWTH_NOISE, NOISE.get(sandbox, 0.03))
+    return max(GROWTH_FLOOR_BYTES, int(peak_bytes * share))

@@ -1,6 +1,7 @@
 """A run: one case executed, what was measured of it, and how it ended."""
 
 import enum
+from typing import Final
 
 import msgspec
 
@@ -9,6 +10,8 @@ from harness.core.case import Case
 from harness.core.ending import Ending, ExitFacts, Killed, LimitReached, conclude
 from harness.core.peaks import Parts, Peak, Timeline, peak_of
 from harness.core.scenario import SandboxKind
+
+_FILLED: Final = 0.99
 
 
 class Purpose(enum.StrEnum):
@@ -125,6 +128,18 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def is_polled(self) -> bool:
         """Whether no kernel held the limit: the worker was looked at now and then."""
         return self.sandbox == SandboxKind.PROCESS
+
+    def is_filled_by(self, counter_bytes: int) -> bool:
+        """Whether a high-water counter is so near to the limit that page cache filled it up.
+
+        It says nothing then of what the worker needed.
+        """
+        limit_bytes = self.case.memory_limit_bytes
+        return (
+            not self.is_polled
+            and limit_bytes is not None
+            and counter_bytes >= limit_bytes * _FILLED
+        )
 
 
 def run_of(  # noqa: PLR0913  (a run joins what the loop, the sandbox and the core know)

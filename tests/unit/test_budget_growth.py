@@ -9,7 +9,12 @@ from harness.core.case import Case, Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
-from harness.core.noise import NOISE_FLOOR_BYTES, noise_floor_bytes
+from harness.core.noise import (
+    GROWTH_FLOOR_BYTES,
+    NOISE_FLOOR_BYTES,
+    growth_floor_bytes,
+    noise_floor_bytes,
+)
 from harness.core.run import Run
 from harness.core.scenario import Scenario
 
@@ -128,6 +133,21 @@ def test_the_floor_of_noise(sandbox: str, peak_bytes: int, floor_bytes: int) -> 
     assert noise_floor_bytes(sandbox, peak_bytes) == floor_bytes
 
 
+@pytest.mark.parametrize(
+    ("sandbox", "peak_bytes", "floor_bytes"),
+    [
+        ("docker", 50 * 2**20, GROWTH_FLOOR_BYTES),
+        ("docker", 10**9, 5_000_000),
+        ("cgroup", 10**9, 5_000_000),
+        ("process", 10**9, 30_000_000),
+    ],
+)
+def test_what_two_runs_differ_by_without_growth(
+    sandbox: str, peak_bytes: int, floor_bytes: int
+) -> None:
+    assert growth_floor_bytes(sandbox, peak_bytes) == floor_bytes
+
+
 def test_a_missing_baseline_is_a_note(scenario: Scenario, make_run: Runs) -> None:
     (finding,) = judge(scenario, None, make_run())
     assert (finding.severity, finding.budget) == (Severity.NOTE, Subject.BASELINE)
@@ -192,6 +212,6 @@ def test_a_baseline_of_nothing_allows_the_noise(
 ) -> None:
     entry = msgspec.structs.replace(baseline.entries[0], peak_bytes=0)
     empty = msgspec.structs.replace(baseline, entries=(entry,))
-    assert judge(scenario, empty, make_run(peak_mib=0.4, upper_mib=0.4)) == ()
-    (finding,) = judge(scenario, empty, make_run(peak_mib=1, upper_mib=1))
+    assert judge(scenario, empty, make_run(peak_mib=0.9, upper_mib=1100)) == ()
+    (finding,) = judge(scenario, empty, make_run(peak_mib=1.1, upper_mib=1100))
     assert finding.severity is Severity.FAILURE

@@ -34,6 +34,7 @@ def on_a_line(make_run: Runs, make_case: Cases) -> Callable[..., list[Run]]:
                 number,
                 case=make_case(megabytes=megabytes, settings=settings),
                 peak_mib=(20_000_000 + slope * megabytes * 10**6) / MIB,
+                upper_mib=(21_000_000 + slope * megabytes * 10**6) / MIB,
             )
             for number, megabytes in enumerate((5, 50), start=1)
         ]
@@ -63,12 +64,47 @@ def test_the_slope_is_told(scenario: Scenario, on_a_line: Callable[..., list[Run
 def test_a_slope_that_noise_can_make_is_not_over(
     scenario: Scenario, make_run: Runs, make_case: Cases
 ) -> None:
-    small = make_run(1, case=make_case(megabytes=5), peak_mib=20)
-    within = make_run(2, case=make_case(megabytes=6), peak_mib=20.8)  # 0.84 bytes a byte
+    small = make_run(1, case=make_case(megabytes=5), peak_mib=20, upper_mib=20)
+    large = make_case(megabytes=6)
+    within = make_run(2, case=large, peak_mib=20.8, upper_mib=20.8)  # 0.84 bytes a byte
     assert judge(scenario, [small, within]) == ()
-    beyond = make_run(2, case=make_case(megabytes=6), peak_mib=21.2)
+    beyond = make_run(2, case=large, peak_mib=21.2, upper_mib=21.2)
     (finding,) = judge(scenario, [small, beyond])
     assert "costs 1.258 bytes" in finding.message
+
+
+@pytest.mark.parametrize("sizes", [(5, 50), (5, 50, 200), (5, 50, 200, 400)])
+def test_a_slope_that_the_counters_deny_is_not_over(
+    sizes: tuple[int, ...], scenario: Scenario, make_run: Runs, make_case: Cases
+) -> None:
+    """Of the smallest snapshot samples missed a short peak, which the counter has."""
+
+    def runs(*, upper_of_smallest_mib: float | None) -> list[Run]:
+        return [
+            make_run(
+                number,
+                case=make_case(megabytes=megabytes, limit_mib=1024),
+                peak_mib=20 if megabytes == 5 else 40 + 0.45 * megabytes,
+                upper_mib=upper_of_smallest_mib if megabytes == 5 else 42 + 0.45 * megabytes,
+            )
+            for number, megabytes in enumerate(sizes, start=1)
+        ]
+
+    assert judge(scenario, runs(upper_of_smallest_mib=44)) == ()
+    for upper_mib in (20, None):
+        (finding,) = judge(scenario, runs(upper_of_smallest_mib=upper_mib))
+        assert finding.severity is Severity.FAILURE
+
+
+def test_counters_that_page_cache_filled_deny_no_slope(
+    scenario: Scenario, make_run: Runs, make_case: Cases
+) -> None:
+    runs = [
+        make_run(1, case=make_case(megabytes=5), peak_mib=20, upper_mib=512),
+        make_run(2, case=make_case(megabytes=50), peak_mib=80, upper_mib=512),
+    ]
+    (finding,) = judge(scenario, runs)
+    assert finding.severity is Severity.FAILURE
 
 
 def test_one_size_has_no_slope(scenario: Scenario, make_run: Runs) -> None:

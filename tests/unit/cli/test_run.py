@@ -3,10 +3,12 @@
 Each draws a picture, which takes seconds, so there are few and each shows much.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from harness import __version__
@@ -14,6 +16,7 @@ from harness.cli.app import run_words
 from harness.cli.run import name_of
 from harness.core.report import Report
 from harness.core.run import Run
+from harness.reporters.document import report_schema
 from harness.store import load_report
 
 Command = Callable[..., Any]
@@ -134,6 +137,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(folder: Path) -> Report:
     return load_report(folder / "elsewhere" / "reports" / "out" / "demo" / "latest")[0]
+
+
+def test_what_is_saved_keeps_to_the_published_schema(folder: Path) -> None:
+    saved = folder / "elsewhere" / "reports" / "out" / "demo" / "latest" / "report.json"
+    jsonschema.Draft202012Validator(report_schema()).validate(json.loads(saved.read_bytes()))
 
 
 def runs_of(report: Report, worker: str) -> list[Run]:
