@@ -35,6 +35,7 @@ app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)
 _NO_VERDICT = 3
 _USAGE = 2
 _INTERRUPTED = 130
+_REQUESTS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _version(wanted: bool) -> None:
@@ -63,7 +64,10 @@ def main() -> None:
     """Run a command, and exit with its code."""
     prepare_streams()
     _heed_requests_to_end()
-    sys.exit(run_words(sys.argv[1:]))
+    code = run_words(sys.argv[1:])
+    for number in _REQUESTS_TO_END:  # there is nothing left to end but the code
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def _heed_requests_to_end() -> None:
@@ -75,7 +79,7 @@ def _heed_requests_to_end() -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _REQUESTS_TO_END[1:]:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup has one of them ignored
             signal.signal(number, stop)
 

@@ -188,6 +188,7 @@ def _override(
     from msgspec.structs import replace
 
     from harness.core.errors import InputError
+    from harness.core.problems import image_problems
     from harness.core.scenario import SandboxKind
 
     settings = scenario.sandbox
@@ -199,4 +200,6 @@ def _override(
             raise InputError(f'--sandbox: "{sandbox}" is none of {known}') from None
     if image is not None:
         settings = replace(settings, image=image)
-    return replace(scenario, sandbox=settings, repeat=repeat or scenario.repeat)
+    for problem in image_problems(settings):
+        raise InputError(problem)
+    return replace(scenario, sandbox=settings.settled(), repeat=repeat or scenario.repeat)

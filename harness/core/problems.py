@@ -26,6 +26,7 @@ _LEAST_CPUS: Final = 0.01
 _LEAST_BYTES: Final = 2**20
 _BUILT_IN: Final = frozenset({"node", "python", "snapshot", "snapshots", "output"})
 _ALLOWED: Final = ("peak", "growth", "per_input_byte", "growth_per_snapshot")
+HOST_IMAGE: Final = "host"
 RESERVED: Final = "concurrency"
 RESERVED_FOR: Final = (
     "this name is reserved for several workers in one sandbox, which this version does not run"
@@ -82,7 +83,19 @@ def _source_problems(source: "SnapshotSource") -> Iterable[str]:
     yield from _null_problems(source.files, "snapshots.files")
 
 
+def image_problems(sandbox: "SandboxSettings") -> Iterable[str]:
+    """Yield that an image is named for a sandbox that would run this machine's programs instead."""
+    if sandbox.image != HOST_IMAGE and sandbox.kind not in {"auto", "docker"}:
+        yield (
+            f'sandbox.image: the {sandbox.kind} sandbox has no images, so "{sandbox.image}" would '
+            f'not be what runs; use docker, or the image "{HOST_IMAGE}"'
+        )
+
+
 def _sandbox_problems(sandbox: "SandboxSettings") -> Iterable[str]:
+    if not sandbox.image.strip():
+        yield f"sandbox.image: {sandbox.image!r} is no image; leave it out for this machine's own"
+    yield from image_problems(sandbox)
     if sandbox.cpus is not None and not _LEAST_CPUS <= sandbox.cpus < math.inf:
         yield f"sandbox.cpus: {sandbox.cpus:g} are not processors; give {_LEAST_CPUS} or more"
     for index, mount in enumerate(sandbox.mounts):

@@ -9,7 +9,7 @@ import msgspec
 
 from harness.core.ending import Ending
 from harness.core.errors import InputError
-from harness.core.problems import RESERVED, RESERVED_FOR, problems_of
+from harness.core.problems import HOST_IMAGE, RESERVED, RESERVED_FOR, problems_of
 from harness.core.quantity import Duration, Limit, Percent, Size, decode_quantity
 
 SCHEMA: Final = 1
@@ -38,10 +38,16 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     kind: SandboxKind = SandboxKind.AUTO
-    image: str = "host"
+    image: str = HOST_IMAGE
     cpus: float | None = None
     env: dict[str, str] = {}
     mounts: tuple[str, ...] = ()
+
+    def settled(self) -> "SandboxSettings":
+        """Return these settings with docker for ``auto`` where an image is named: its alone."""
+        if self.kind is SandboxKind.AUTO and self.image != HOST_IMAGE:
+            return msgspec.structs.replace(self, kind=SandboxKind.DOCKER)
+        return self
 
 
 class SnapshotSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,7 +172,7 @@ def scenario_of(document: dict[str, Any], *, source: str) -> Scenario:
         raise InputError(f"{source}: {_explain_in(document, error)}") from None
     for problem in problems_of(scenario):
         raise InputError(f"{source}: {problem}")
-    return scenario
+    return msgspec.structs.replace(scenario, sandbox=scenario.sandbox.settled())
 
 
 def _explain_in(document: dict[str, Any], error: msgspec.ValidationError) -> str:

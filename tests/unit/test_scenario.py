@@ -73,6 +73,9 @@ SHAPE = {"shape": "hero_snapshot", "sizes": ["5MB"]}
         ({"snapshots": {**SHAPE, "size": ["5MB"]}}, "snapshots.size", "unknown key"),
         ({"snapshots": {"files": ["a\0"]}}, "snapshots.files", "null character"),
         ({"sandbox": {"kind": "dokcer"}}, "sandbox.kind", "docker, cgroup, process"),
+        ({"sandbox": {"kind": "process", "image": "python:3.13"}}, "sandbox.image", "no images"),
+        ({"sandbox": {"kind": "cgroup", "image": "python:3.13"}}, "sandbox.image", "no images"),
+        ({"sandbox": {"image": ""}}, "sandbox.image", "is no image"),
         ({"sandbox": {"cpus": 0}}, "sandbox.cpus", "0.01 or more"),
         ({"sandbox": {"cpus": -1.0}}, "sandbox.cpus", "0.01 or more"),
         ({"sandbox": {"cpus": 0.001}}, "sandbox.cpus", "0.01 or more"),
@@ -238,3 +241,20 @@ def test_a_place_in_a_file_of_toml_is_named() -> None:
         """)
     with pytest.raises(InputError, match="at line 2"):
         read_scenario(text, source="s.toml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"image": "python:3.13"}, "docker"),
+        ({"kind": "auto", "image": "python:3.13"}, "docker"),
+        ({"kind": "auto", "image": "host"}, "auto"),
+        ({"kind": "cgroup", "image": "host"}, "cgroup"),
+        ({}, "auto"),
+    ],
+)
+def test_an_image_is_run_by_docker_or_not_at_all(
+    settings: dict[str, str], kind: str, make_document: Documents
+) -> None:
+    scenario = scenario_of(make_document(sandbox=settings), source="s.toml")
+    assert scenario.sandbox.kind == kind

@@ -131,6 +131,8 @@ def test_a_baseline_that_cannot_be_read(
         (("--memory", "1GiB", "--memory", "1GiB"), '--memory: "1GiB" stands there twice'),
         (("--timeout", "5"), '--timeout: "5" is not a duration'),
         (("--sandbox", "jail"), '--sandbox: "jail"'),
+        (("--sandbox", "process", "--image", "python:3.13"), "the process sandbox has no images"),
+        (("--sandbox", "cgroup", "--image", "python:3.13"), "the cgroup sandbox has no images"),
         (("--worker", "w"), '--worker: command line has no worker "w"; it has sh'),
     ],
 )
