@@ -91,7 +91,6 @@ def _observe(
     stop: Callable[[], bool],
 ) -> Observation:
     """Let the worker run in its groups, and gather the facts."""
-    failures_before = groups.failures_above()
     watched = Watched(
         launched=worker,
         handle=GroupWorker(worker, groups),
@@ -100,11 +99,13 @@ def _observe(
         freezer=groups.freezer(),
         pressure=groups.pressure,
         kills=groups.oom_kills,
+        is_held=lambda: groups.holds(worker.pid) or worker.has_ended(),
         slab_share=groups.assumed_slab_share,
         groups=groups.folders,
     )
     seen = observe(order, watched, stop)
-    kills = groups.kills(order.memory_limit_bytes, failures_before)
+    groups.check_unchanged(limits)
+    kills = groups.kills(order.memory_limit_bytes)
     high_water_bytes = groups.high_water_bytes()
     share = groups.slab_share(seen.timeline)
     return Observation(

@@ -9,30 +9,30 @@ from typing import Final, Protocol
 
 import msgspec
 
+from harness.core.ending import LimitReached
 from harness.core.errors import SandboxError
 from harness.core.peaks import SLAB_SHARE, Timeline
+from harness.sandbox.container_counters import Counters
 from harness.sandbox.engine import Engine
 from harness.sandbox.files import read_text
 from harness.sandbox.freeze import Freezer, FreezerV1, FreezerV2
 from harness.sandbox.group import (
-    Kills,
     Meter,
     MeterV1,
     MeterV2,
     check_limits,
-    failures_above_v1,
     high_water_bytes,
     kill_all,
-    kills_v2,
     pids_of,
     pressure_texts,
     read_limits,
     remove_group,
     slab_share_v1,
-    whose_limit_v1,
 )
-from harness.sandbox.kernel import MemoryParts, flat_keyed, limit_bytes
+from harness.sandbox.kernel import MemoryParts, limit_bytes
+from harness.sandbox.kills import Kills, LimitsAbove, kills_v2, whose_limit_v1
 from harness.sandbox.places import hierarchies
+from harness.sandbox.watch import Watch
 
 _LIMITS: Final = (
     "memory.limit_in_bytes",
@@ -87,17 +87,29 @@ class ContainerGroups:
             raise SandboxError("the engine's cgroup hierarchy is not mounted here")
         self._top = Path(mount.point)
         self._own: Path | None = None
-        self._oom_kills = 0
-        self._high_water_bytes: int | None = None
+        self._counters: Counters | None = None
+        self._above: LimitsAbove | None = None
+        self._watch: Watch | None = None
         self.limits: dict[str, str] = {}
         if parent is not None and not parent.is_slice:
             self._folder(self._top).mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # always on since Linux 5.11
                 (self._folder(self._top) / "memory.use_hierarchy").write_text("1")
-        self._failures = self._failures_above()
+        if parent is not None:
+            self._look_above(self._folder(self._top))
 
     def _folder(self, top: Path) -> Path:
         return top / self._parent.path if self._parent else top
+
+    def _look_above(self, group: Path) -> None:
+        if self._version == 1:
+            self._above = LimitsAbove(group, self._top)
+
+    def listen(self, watch: Watch) -> None:
+        """Let `watch` hear of the container's end."""
+        self._watch = watch
+        if self._counters is not None:
+            self._counters.listen(watch)
 
     def find(self, container: str, pid: int | None) -> bool:
         """Look for the container's own group; return whether it is known.
@@ -110,8 +122,11 @@ class ContainerGroups:
         for folder in self._candidates(container, pid):
             if (folder / "cgroup.procs").exists():
                 self._own = folder
+                self._counters = Counters(folder, self._version)
+                if self._watch is not None:
+                    self._counters.listen(self._watch)
                 if self._parent is None:
-                    self._failures = self._failures_above()
+                    self._look_above(folder)
                 return True
         return False
 
@@ -133,13 +148,8 @@ class ContainerGroups:
         if not _is_limited(self.limits):
             # The engine makes the group first and limits it a little later.
             self.limits = read_limits(self._own, _LIMITS) or self.limits
-        if self._version == 1:
-            control = flat_keyed(read_text(self._own / "memory.oom_control") or "")
-            self._oom_kills = max(self._oom_kills, control.get("oom_kill", 0))
-        if self._parent is None:
-            self._high_water_bytes = (
-                high_water_bytes(self._own, self._version) or self._high_water_bytes
-            )
+        if self._counters is not None:
+            self._counters.read()
 
     def check(self, asked: int | None) -> None:
         """Raise SandboxError where the limits that were read back are not what was asked."""
@@ -175,43 +185,61 @@ class ContainerGroups:
         return pids_of(self._own) if self._own else ()
 
     def high_water_bytes(self) -> int | None:
-        """Return the kernel's high-water counter: of the parent, or as it was last read."""
-        if self._parent is None:
-            return self._high_water_bytes
-        return high_water_bytes(self._folder(self._top), self._version)
+        """Return the kernel's high-water counter; None where it was gone before it could be read.
+
+        With a parent it outlives the container.
+        """
+        if self._parent is not None:
+            return high_water_bytes(self._folder(self._top), self._version)
+        counters = self._counters
+        return counters.high_water_bytes if counters and counters.are_final else None
 
     def oom_kills(self) -> int:
         """Return how many processes of the container the kernel has killed for memory so far."""
-        if self._version == 1:
-            return self._oom_kills  # as `update` read it
-        folder = self._folder(self._top) if self._parent else self._own
-        events = read_text(folder / "memory.events") if folder is not None else None
-        return flat_keyed(events or "").get("oom_kill", 0)
+        return self._counters.oom_kills if self._counters else 0
 
     def kills(self, limit: int | None, *, engine_says_killed: bool) -> Kills:
         """Return the kernel's kills in the container, and whose limit they were for.
 
-        On v1 the counter goes with the container's group, so the engine's word stands in for a
-        kill that was counted after the last reading.
+        The engine's word stands in where the counters had gone before they could be read.
         """
-        folder = self._folder(self._top) if self._parent else self._own
-        if self._version == 2 and folder is not None:
-            events = read_text(folder / "memory.events")
-            if events is not None:
-                return kills_v2(events)
-        hit_above = self._failures_above() != self._failures
+        if self._version == 2:
+            return self._kills_v2(engine_says_killed=engine_says_killed)
+        seen = self._counters
+        count = seen.oom_kills if seen else 0
+        is_certain = count > 0 or (seen is not None and seen.are_final)
+        noticed = seen.noticed if seen and count else None
+        if not is_certain:
+            # The engine hears of it from the kernel, by the same notice.
+            count = noticed = int(engine_says_killed)
+        mark_bytes = seen.high_water_bytes if seen and is_certain else None
+        if self._parent is not None:
+            mark_bytes = self.high_water_bytes()
         return Kills(
-            count=max(self._oom_kills, int(engine_says_killed)),
+            count=count,
             limit_reached=whose_limit_v1(
-                limit=limit, high_water_bytes=self.high_water_bytes(), hit_above=hit_above
+                limit=limit,
+                high_water_bytes=mark_bytes,
+                hit_above=self._above is None or self._above.can_have_been_hit(),
+                noticed=noticed,
+                noticed_above=self._above.noticed() if self._above else None,
             ),
         )
 
-    def _failures_above(self) -> dict[str, int]:
-        group = self._folder(self._top) if self._parent else self._own
-        if self._version == 1 and group is not None:
-            return failures_above_v1(group, self._top)
-        return {}
+    def _kills_v2(self, *, engine_says_killed: bool) -> Kills:
+        seen = self._counters
+        texts = [seen.events] if seen and seen.events else []
+        if self._parent is not None:
+            above = read_text(self._folder(self._top) / "memory.events")
+            texts = [above, *texts] if above is not None else texts
+        # Mounted with memory_localevents, the parent counts nothing of what is below it.
+        counted = [kills for kills in map(kills_v2, texts) if kills.count]
+        if counted:
+            return counted[0]
+        is_certain = self._parent is not None or (seen is not None and seen.are_final)
+        # The engine counts kills for any limit.
+        count = 0 if is_certain else int(engine_says_killed)
+        return Kills(count=count, limit_reached=LimitReached.UNKNOWN)
 
     def freezer(self) -> Freezer | None:
         """Return what freezes the container through its group, where this user may do so."""
@@ -259,6 +287,9 @@ class ContainerGroups:
             SandboxError: something of it stays.
 
         """
+        for listening in (self._counters, self._above):
+            if listening is not None:
+                listening.close()
         if self._parent is None:
             return
         if self._parent.is_slice:

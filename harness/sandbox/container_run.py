@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import os
+import re
 import socket
 import threading
 import time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _START_S: Final = 120.0
 _WAIT_S: Final = 30
+_NANOSECONDS: Final = re.compile(r"(\.\d{6})\d+")
 
 
 class _Task:
@@ -110,6 +112,7 @@ class ContainerRun:
             self._grace = Grace(order.grace_s, self._view.oom_kills)
             lookout = Lookout(order.trap, self, sampler, watch, usual_s=order.interval_s)
             self._start(lookout, stop)
+            self._view.listen(watch)
             stopped = watch.until_ended(
                 self,
                 tick=lambda: self._tick(lookout),
@@ -140,6 +143,7 @@ class ContainerRun:
         task = _Task(lambda: self._client.start(self._id))
         with contextlib.closing(Watch()) as watch, contextlib.closing(task):
             watch.add_end(task.fd)
+            self._view.listen(watch)
             watch.until_ended(
                 self,
                 tick=lambda: self._tick(lookout),
@@ -200,9 +204,11 @@ class ContainerRun:
         lookout: Lookout,
     ) -> Observation:
         code = int(self._client.wait(self._id, timeout=_WAIT_S)["StatusCode"])
-        state: dict[str, Any] = self._client.inspect_container(self._id)["State"]
+        found: dict[str, Any] = self._client.inspect_container(self._id)
+        state = found["State"]
         self._view.check(order.memory_limit_bytes)
-        started_s, finished_s = _seconds(state["StartedAt"]), _seconds(state["FinishedAt"])
+        _check_unchanged(found["HostConfig"], order.memory_limit_bytes)
+        started_s, finished_s = seconds_of(state["StartedAt"]), seconds_of(state["FinishedAt"])
         late_s = started_s - self._began_s
         timeline.shift(late_s)
         words = read_init_words(output.stdout_tail)
@@ -240,6 +246,16 @@ class ContainerRun:
         )
 
 
+def _check_unchanged(config: dict[str, Any], asked: int | None) -> None:
+    """Raise SandboxError where the engine was told another limit while the worker ran."""
+    memory_bytes = int(config.get("Memory") or 0)
+    if memory_bytes != (asked or 0):
+        raise SandboxError(
+            f"somebody changed the container's memory limit to {memory_bytes} while it ran, as "
+            "`docker update` does, so nothing can be said; run it again"
+        )
+
+
 def _signal_of(code: int, words: InitWords) -> int | None:
     """Return the signal that ended the worker; the init that says nothing was killed itself."""
     if words.spoken:
@@ -247,7 +263,9 @@ def _signal_of(code: int, words: InitWords) -> int | None:
     return code - 128 if code > 128 else None
 
 
-def _seconds(timestamp: str) -> float:
-    """Return the engine's time as seconds since 1970; it has more digits than Python reads."""
-    text = timestamp.rstrip("Z")[:26]
-    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()
+def seconds_of(timestamp: str) -> float:
+    """Return an engine's time as seconds since 1970.
+
+    Docker writes UTC, Podman the machine's own zone, and both more digits than Python reads.
+    """
+    return dt.datetime.fromisoformat(_NANOSECONDS.sub(r"\1", timestamp)).timestamp()

@@ -10,8 +10,10 @@ from harness.core.peaks import Timeline
 from harness.sandbox.container_groups import ContainerGroups
 from harness.sandbox.engine import engine_errors
 from harness.sandbox.freeze import Freezer
-from harness.sandbox.group import Kills, Meter
+from harness.sandbox.group import Meter
 from harness.sandbox.kernel import MemoryParts, parts_v1, parts_v2
+from harness.sandbox.kills import Kills
+from harness.sandbox.watch import Watch
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -27,6 +29,9 @@ class ContainerView(Protocol):
 
     def follow(self, container: str, pid: int | None) -> bool:
         """Look at `container`, whose first process is `pid` if known; whether it is in sight."""
+
+    def listen(self, watch: Watch) -> None:
+        """Let `watch` hear of the container's end, to read what is gone soon after it."""
 
     def check(self, asked: int | None) -> None:
         """Raise SandboxError where the container's limit is not what was asked."""
@@ -96,6 +101,9 @@ class StatsView:
         """Remember whom to ask for."""
         self._container = container
         return True
+
+    def listen(self, watch: Watch) -> None:
+        """Hear nothing: it is another machine's."""
 
     def check(self, asked: int | None) -> None:
         """Raise SandboxError where the engine configured another limit."""

@@ -8,33 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
-import msgspec
-
-from harness.core.ending import LimitReached
 from harness.core.errors import SandboxError
 from harness.core.units import format_bytes
 from harness.sandbox.files import KernelFile, read_text, write_text
 from harness.sandbox.kernel import (
     MemoryParts,
-    flat_keyed,
     limit_bytes,
     parts_v1,
     parts_v2,
     stalled_us,
 )
 
-# v1 charges in batches of 64 pages on each processor, and a failing charge may be a few pages
-# above that: a counter this close to the limit was stopped by it.
-LIMIT_SLACK_BYTES: Final = 1024 * 1024
 _PERIOD_US: Final = 100_000
 _LEAST_CACHE_BYTES: Final = 1024 * 1024
-
-
-class Kills(msgspec.Struct, frozen=True, kw_only=True):
-    """The kernel's kills in a group, and whose limit they were for."""
-
-    count: int
-    limit_reached: LimitReached
 
 
 class Meter(Protocol):
@@ -201,55 +187,6 @@ def machine_swap_bytes() -> int:
         if line.startswith("SwapTotal:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def kills_v2(events: str, local: str | None = None) -> Kills:
-    """Return the kills from v2's ``memory.events`` of the run's own group, or of its own parent.
-
-    ``oom`` counts at the group whose limit was hit, and upwards from there: where it stayed 0 here
-    while something was killed, the limit was another's. `local` is ``memory.events.local`` of the
-    same group where its own limit is the one in question.
-    """
-    counts = flat_keyed(events)
-    ooms = flat_keyed(local).get("oom", 0) if local else counts.get("oom", 0)
-    return Kills(
-        count=counts.get("oom_kill", 0),
-        limit_reached=LimitReached.OWN if ooms else LimitReached.OTHER,
-    )
-
-
-def whose_limit_v1(
-    *, limit: int | None, high_water_bytes: int | None, hit_above: bool | None
-) -> LimitReached:
-    """Return whose limit a kill in a v1 group was for; v1's counter does not say.
-
-    A limit that was hit shows in the group's own high-water mark. Page cache can bring that to the
-    limit too, long before a kill for another's limit, so groups above must not have hit theirs.
-    """
-    if limit is None or high_water_bytes is None:
-        return LimitReached.OTHER if limit is None else LimitReached.UNKNOWN
-    if high_water_bytes < limit - LIMIT_SLACK_BYTES:
-        return LimitReached.OTHER
-    return LimitReached.OWN if hit_above is False else LimitReached.UNKNOWN
-
-
-def failures_above_v1(group: Path, mount: Path) -> dict[str, int]:
-    """Return how often the limit of each group above `group` was hit, by path.
-
-    With memory+swap limited to the same size as memory, only ``memory.memsw.failcnt`` counts.
-    """
-    counts: dict[str, int] = {}
-    for above in _above(group, mount):
-        texts = (read_text(above / name) for name in ("memory.failcnt", "memory.memsw.failcnt"))
-        counts[str(above)] = sum(int(text) for text in texts if text and text.strip().isdigit())
-    return counts
-
-
-def _above(group: Path, mount: Path) -> Iterable[Path]:
-    for above in group.parents:
-        if above == mount or mount not in above.parents:
-            return
-        yield above
 
 
 def slab_share_v1(group: Path) -> float | None:

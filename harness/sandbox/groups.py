@@ -12,26 +12,24 @@ from harness.core.peaks import SLAB_SHARE, Timeline
 from harness.sandbox.files import read_text, write_text
 from harness.sandbox.freeze import Freezer, FreezerBySignal, FreezerV1, FreezerV2
 from harness.sandbox.group import (
-    Kills,
     Meter,
     MeterV1,
     MeterV2,
     cpu_quota,
-    failures_above_v1,
     high_water_bytes,
     kill_all,
-    kills_v2,
     pids_below,
     pressure_texts,
+    read_limits,
     remove_group,
     set_limit_v1,
     set_limit_v2,
     signal_all,
     slab_share_v1,
-    whose_limit_v1,
 )
 from harness.sandbox.identity import PREFIXES, is_leftover
-from harness.sandbox.kernel import flat_keyed
+from harness.sandbox.kernel import flat_keyed, group_paths
+from harness.sandbox.kills import Kills, LimitsAbove, OomNotice, kills_v2, listen, whose_limit_v1
 from harness.sandbox.launch import Launched
 from harness.sandbox.places import Place
 
@@ -50,6 +48,8 @@ class RunGroups:
         self._unified = place.unified / name if place.unified else None
         self._cpu = place.cpu / name if place.cpu else None
         self._freezer = place.freezer / name if place.freezer else None
+        self._notice: OomNotice | None = None
+        self._above: LimitsAbove | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -58,6 +58,9 @@ class RunGroups:
         except OSError as error:
             self._remove()
             raise SandboxError(f"{error.filename} cannot be made: {error.strerror}") from error
+        if self._place.version == 1:
+            self._notice = listen(self.memory)
+            self._above = LimitsAbove(self.memory, self._place.mount)
         return self
 
     def __exit__(
@@ -66,6 +69,9 @@ class RunGroups:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        for listening in (self._notice, self._above):
+            if listening is not None:
+                listening.close()
         # What was measured counts more than what cannot be removed: the next start tries again.
         with contextlib.suppress(SandboxError, OSError):
             self.kill()
@@ -110,18 +116,32 @@ class RunGroups:
         """Return the run's processes."""
         return pids_below(self.memory)
 
-    def failures_above(self) -> dict[str, int]:
-        """Return how often each limit above was hit so far (v1)."""
-        if self._place.version == 1:
-            return failures_above_v1(self.memory, self._place.mount)
-        return {}
+    def holds(self, pid: int) -> bool:
+        """Whether a living process is in this run's group, or in one that the worker made below."""
+        text = read_text(Path(f"/proc/{pid}/cgroup"))
+        if text is None:
+            return True  # it has just ended
+        controller = "" if self._place.version == 2 else "memory"
+        is_here = f"/{self.memory.name}/" in group_paths(text).get(controller, "") + "/"
+        # v1 shows a process whose first thread has ended at the top, but lists it where it is.
+        return is_here or pid in self.pids()
+
+    def check_unchanged(self, limits: dict[str, str]) -> None:
+        """Raise SandboxError where the memory limits are no longer the `limits` that were set."""
+        now = read_limits(self.memory, (name for name in limits if name.startswith("memory.")))
+        for name, text in now.items():
+            if text != limits[name]:
+                raise SandboxError(
+                    f"somebody changed {name} of the worker's group from {limits[name]} to {text} "
+                    "while it ran, so nothing can be said; run it again"
+                )
 
     def oom_kills(self) -> int:
         """Return how many processes of this run the kernel has killed for memory so far."""
         name = "memory.events" if self._place.version == 2 else "memory.oom_control"
         return flat_keyed(read_text(self.memory / name) or "").get("oom_kill", 0)
 
-    def kills(self, limit: int | None, failures_before: dict[str, int]) -> Kills:
+    def kills(self, limit: int | None) -> Kills:
         """Return the kernel's kills in this run, and whose limit they were for."""
         if self._place.version == 2:
             events = read_text(self.memory / "memory.events") or ""
@@ -131,7 +151,9 @@ class RunGroups:
             limit_reached=whose_limit_v1(
                 limit=limit,
                 high_water_bytes=self.high_water_bytes(),
-                hit_above=self.failures_above() != failures_before,
+                hit_above=self._above is None or self._above.can_have_been_hit(),
+                noticed=self._notice.count() if self._notice else None,
+                noticed_above=self._above.noticed() if self._above else None,
             ),
         )
 

@@ -159,6 +159,18 @@ def status_bytes(status: str) -> dict[str, int]:
     return sizes
 
 
+def namespace_pid(status: str) -> int | None:
+    """Return the number that a process has in a PID namespace of its own; None where it has none.
+
+    ``NSpid`` in ``/proc/PID/status`` lists its numbers from the outermost namespace to its own.
+    """
+    for line in status.splitlines():
+        if line.startswith("NSpid:"):
+            numbers = line.split()[1:]
+            return int(numbers[-1]) if len(numbers) > 1 else None
+    return None
+
+
 def pss_bytes(smaps_rollup: str) -> int:
     """Return the proportional share of anonymous and shared memory in ``smaps_rollup``, in bytes.
 

@@ -1,6 +1,7 @@
 """Watching a launched worker from its start to its end: what cgroup and process have in common."""
 
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -9,19 +10,21 @@ import msgspec
 
 from harness.core.autopsy import Autopsy
 from harness.core.ending import ExitFacts, LimitReached
-from harness.core.errors import InterruptedRunError
+from harness.core.errors import InterruptedRunError, SandboxError
 from harness.core.peaks import Timeline
 from harness.core.run import Output
 from harness.sandbox.capture import Capture
 from harness.sandbox.contract import Order
 from harness.sandbox.freeze import Freezer
-from harness.sandbox.group import Kills, Meter
+from harness.sandbox.group import Meter
+from harness.sandbox.kills import Kills
 from harness.sandbox.launch import Ended, Launched
 from harness.sandbox.offset import OffsetReader
 from harness.sandbox.trap import Lookout
 from harness.sandbox.watch import Grace, Sampler, Stopped, Watch, Worker
 
 _DRAIN_S: Final = 5.0
+_HELD_EVERY_S: Final = 0.05
 NO_KILLS: Final = Kills(count=0, limit_reached=LimitReached.UNKNOWN)
 
 
@@ -64,6 +67,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
         slab_share: of its page cache, which is taken to be reclaimable kernel memory.
         kills: how many of its processes the kernel has killed for memory.
         is_over: whether the harness must kill it now, where no kernel does.
+        is_held: whether the worker is still in the groups that it joined, if it has not ended.
 
     """
 
@@ -77,6 +81,29 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Path, ...] = ()
     kills: Callable[[], int] = int
     is_over: Callable[[], bool] = lambda: False
+    is_held: Callable[[], bool] = lambda: True
+
+
+class _Leash:
+    """Sees to it that a worker stays where its limit holds it."""
+
+    def __init__(self, is_held: Callable[[], bool]) -> None:
+        """Ask `is_held` now and then."""
+        self._is_held = is_held
+        self._next_s = 0.0
+
+    def tick(self) -> None:
+        """Raise SandboxError where the worker is elsewhere."""
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + _HELD_EVERY_S
+        if not self._is_held():
+            raise SandboxError(
+                "the worker was moved out of its group, where no limit holds it, and was killed; "
+                "commands such as `su -l`, `runuser -l` and `systemd-run` do so: name the program "
+                "itself, or use the docker sandbox"
+            )
 
 
 def observe(order: Order, watched: Watched, stop: Callable[[], bool]) -> Seen:
@@ -97,10 +124,11 @@ def observe(order: Order, watched: Watched, stop: Callable[[], bool]) -> Seen:
         watched.launched.join(watched.groups)
         sampler = Sampler(watched.meter, offset)
         sampler.listen(watch)
-        grace = Grace(order.grace_s, watched.kills)
+        grace, leash = Grace(order.grace_s, watched.kills), _Leash(watched.is_held)
         lookout = Lookout(order.trap, watched, sampler, watch, usual_s=order.interval_s)
 
         def tick() -> Stopped | None:
+            leash.tick()
             wanted = lookout.tick()
             return Stopped.OVER_LIMIT if watched.is_over() else wanted or grace.tick()
 

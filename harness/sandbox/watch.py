@@ -234,6 +234,15 @@ class Watch:
         """Call `call`, which must read `fd`, whenever there is something to read."""
         self._selector.register(fd, selectors.EVENT_READ, call)
 
+    def add_once(self, fd: int, call: Callable[[], None]) -> None:
+        """Call `call` once `fd` is readable, and forget it then."""
+
+        def hear() -> None:
+            self._selector.unregister(fd)
+            call()
+
+        self._selector.register(fd, selectors.EVENT_READ, hear)
+
     def until_ended(
         self,
         worker: Worker,

@@ -1,11 +1,13 @@
 """Real sandboxes for the tests, each where it works."""
 
+import grp
 import os
 import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +24,20 @@ _NOBODY = 65534
 _T = TypeVar("_T")
 
 
+class OrdinaryDockerSandbox(DockerSandbox):
+    """The docker sandbox as a user of the group `docker` has it, also where the tests run as root.
+
+    Such a user cannot make groups, so the container's own are all that can be looked at.
+    """
+
+    def run(self, order: Order, stop: Callable[[], bool]) -> Observation:
+        """Run in a child of this process that has given up its rights, but for that one."""
+        engines = grp.getgrnam("docker").gr_gid
+        return as_ordinary_user(
+            lambda: super(OrdinaryDockerSandbox, self).run(order, stop), groups=(engines,)
+        )
+
+
 class OrdinaryProcessSandbox(ProcessSandbox):
     """The process sandbox as an ordinary user has it, also where the tests run as root."""
 
@@ -30,8 +46,8 @@ class OrdinaryProcessSandbox(ProcessSandbox):
         return as_ordinary_user(lambda: super(OrdinaryProcessSandbox, self).run(order, stop))
 
 
-def as_ordinary_user(call: Callable[[], _T]) -> _T:
-    """Return what `call` returns (or raise what it raises) as an ordinary user."""
+def as_ordinary_user(call: Callable[[], _T], *, groups: Sequence[int] = ()) -> _T:
+    """Return what `call` returns (or raise what it raises) as an ordinary user of `groups`."""
     if os.geteuid() != 0:
         return call()
     read, write = os.pipe()
@@ -39,7 +55,7 @@ def as_ordinary_user(call: Callable[[], _T]) -> _T:
     if child == 0:
         status = 1
         try:
-            os.setgroups([])
+            os.setgroups(groups)
             os.setgid(_NOBODY)
             os.setuid(_NOBODY)
             try:
@@ -48,6 +64,9 @@ def as_ordinary_user(call: Callable[[], _T]) -> _T:
                 answer = error
             with os.fdopen(write, "wb") as pipe:
                 pickle.dump(answer, pipe)
+            for thread in threading.enumerate():
+                if thread is not threading.current_thread() and not thread.daemon:
+                    thread.join()  # a container is removed in one
             status = 0
         finally:
             os._exit(status)
@@ -84,6 +103,12 @@ def sandbox_for() -> Callable[[SandboxKind], Sandbox]:
         return made
 
     return sandbox
+
+
+@pytest.fixture(scope="session")
+def ordinary_docker() -> Callable[[], Sandbox]:
+    """Return what makes the docker sandbox of an ordinary user."""
+    return OrdinaryDockerSandbox
 
 
 @pytest.fixture

@@ -6,14 +6,8 @@ import pytest
 
 from harness.core.ending import LimitReached
 from harness.core.errors import SandboxError
-from harness.sandbox.group import (
-    LIMIT_SLACK_BYTES,
-    check_limits,
-    cpu_quota,
-    kills_v2,
-    swap_is_shut,
-    whose_limit_v1,
-)
+from harness.sandbox.group import check_limits, cpu_quota, swap_is_shut
+from harness.sandbox.kills import LIMIT_SLACK_BYTES, kills_v2, whose_limit_v1
 
 LIMIT = 512 * 2**20
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -70,23 +64,70 @@ def test_swap(limits: dict[str, str], is_shut: bool) -> None:
     ("limit", "high_water_bytes", "hit_above", "whose"),
     [
         (None, LIMIT, False, OTHER),
-        (None, None, None, OTHER),
+        (None, None, True, OTHER),
         (LIMIT, None, False, UNKNOWN),
         (LIMIT, LIMIT, False, OWN),
         (LIMIT, LIMIT - LIMIT_SLACK_BYTES, False, OWN),
         (LIMIT, LIMIT - LIMIT_SLACK_BYTES - 1, False, OTHER),
-        # Page cache can bring the counter to the limit long before a kill for another's limit.
+        # Page cache can bring the mark to the limit long before a kill for another's limit.
         (LIMIT, LIMIT, True, UNKNOWN),
-        (LIMIT, LIMIT, None, UNKNOWN),
         (LIMIT, LIMIT // 2, True, OTHER),
     ],
 )
-def test_whose_limit_a_kill_was_for_on_v1(
-    limit: int | None, high_water_bytes: int | None, hit_above: bool | None, whose: LimitReached
+def test_marks_tell_on_v1_where_nobody_listened(
+    limit: int | None, high_water_bytes: int | None, hit_above: bool, whose: LimitReached
 ) -> None:
-    assert (
-        whose_limit_v1(limit=limit, high_water_bytes=high_water_bytes, hit_above=hit_above) is whose
+    for noticed, noticed_above in ((None, None), (None, 0), (None, 1)):
+        told = whose_limit_v1(
+            limit=limit,
+            noticed=noticed,
+            noticed_above=noticed_above,
+            high_water_bytes=high_water_bytes,
+            hit_above=hit_above,
+        )
+        assert told is whose
+
+
+@pytest.mark.parametrize(
+    ("noticed", "noticed_above", "whose"),
+    [
+        (1, 0, OWN),
+        (7, 0, OWN),
+        (0, 0, OTHER),  # the machine was short of memory
+        (1, 1, OTHER),  # what comes to a group above comes to this one as well
+        (0, 1, OTHER),
+        (2, 1, UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("mark_bytes", [None, LIMIT // 2, LIMIT])
+@pytest.mark.parametrize("hit_above", [False, True])
+def test_notices_tell_on_v1_whatever_page_cache_did(
+    noticed: int,
+    noticed_above: int,
+    whose: LimitReached,
+    mark_bytes: int | None,
+    hit_above: bool,
+) -> None:
+    told = whose_limit_v1(
+        limit=LIMIT,
+        noticed=noticed,
+        noticed_above=noticed_above,
+        high_water_bytes=mark_bytes,
+        hit_above=hit_above,
     )
+    assert told is whose
+
+
+def test_the_engines_word_stands_for_a_notice() -> None:
+    for hit_above, whose in ((False, OWN), (True, UNKNOWN)):
+        told = whose_limit_v1(
+            limit=LIMIT,
+            noticed=1,
+            noticed_above=None,
+            high_water_bytes=None,
+            hit_above=hit_above,
+        )
+        assert told is whose
 
 
 @pytest.mark.parametrize(
