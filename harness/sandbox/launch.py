@@ -7,6 +7,7 @@ processes of Python this costs a millisecond, and needs no code of ours in the w
 
 import contextlib
 import os
+import re
 import select
 import signal
 import socket
@@ -50,6 +51,11 @@ _oomproof_become "$@"
 """
 
 
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What a shell sets itself, whatever it was given.
+_OF_SHELLS: Final = frozenset({"IFS", "OPTIND", "PPID"})
+
+
 class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What to start: the command, its variables, its folder, and a prefix that wraps it.
 
@@ -88,6 +94,33 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     resident_bytes: int
 
 
+def _words(spec: LaunchSpec) -> tuple[str, ...]:
+    """Return the command, begun with `env` where a shell would lose some of its variables.
+
+    Some shells drop those whose names they could not use themselves: ``my.var``, or a function that
+    another shell has exported.
+
+    Raises:
+        SandboxError: `env` would take the program for a variable.
+
+    """
+    lost = {
+        name: value
+        for name, value in spec.environment.items()
+        if name in _OF_SHELLS or not _IDENTIFIER.fullmatch(name)
+    }
+    if not lost:
+        return spec.command
+    if "=" in spec.command[0]:
+        raise SandboxError(
+            f"{spec.command[0]} cannot be started with the variables {', '.join(sorted(lost))}: a "
+            "shell drops them, and `env` takes a program with = in its name for one more; rename "
+            "the program, or unset the variables"
+        )
+    given = (f"{name}={value}" for name, value in lost.items())
+    return ("/usr/bin/env", "--", *given, *spec.command)
+
+
 class Launched:
     """A worker that waits for its groups, and then runs: a process with its pipes."""
 
@@ -95,14 +128,15 @@ class Launched:
         """Start the shell, which waits to be told what to join.
 
         Raises:
-            SandboxError: no shell could be started.
+            SandboxError: no shell could be started, or the worker could not be given a variable.
 
         """
+        words = _words(spec)
         self._channel, theirs = socket.socketpair()
         mode = "keep" if spec.keep else "apart" if spec.apart else "go"
         try:
             self._process = subprocess.Popen(
-                [*spec.prefix, "/bin/sh", "-c", _SCRIPT, "oomproof", mode, *spec.command],
+                [*spec.prefix, "/bin/sh", "-c", _SCRIPT, "oomproof", mode, *words],
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
