@@ -17,6 +17,7 @@ from harness.node_program import ADVICE, find_node
 from harness.sandbox.contract import MountRequest, Order
 from harness.sandbox.engine import HOST_IMAGE
 from harness.sandbox.machine import machine_memory_bytes
+from harness.sandbox.processors import can_bind
 
 _IMAGE_PYTHON: Final = "python3"
 _IMAGE_NODE: Final = "node"
@@ -140,10 +141,10 @@ class OrderMaker:
                 yield f'sandbox.mounts[{index}]: "{text}" is not there'
 
     def _unheld_settings(self) -> Iterable[str]:
-        if self._kind is SandboxKind.PROCESS and self._settings.cpus is not None:
+        if self._kind is SandboxKind.PROCESS and not can_bind(self._settings.cpus):
             yield (
-                "sandbox.cpus: the process sandbox cannot limit processor time; take it out, or "
-                "use docker or cgroup"
+                f"sandbox.cpus: the process sandbox cannot hold a worker to "
+                f"{self._settings.cpus:g} processors; give a whole number, or use docker or cgroup"
             )
 
     def _high_limits(self) -> Iterable[str]:

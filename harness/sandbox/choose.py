@@ -9,6 +9,7 @@ from harness.sandbox.cgroup import CgroupSandbox
 from harness.sandbox.contract import Sandbox
 from harness.sandbox.docker import DockerSandbox
 from harness.sandbox.process import ProcessSandbox
+from harness.sandbox.processors import can_bind
 
 ORDER = (SandboxKind.DOCKER, SandboxKind.CGROUP, SandboxKind.PROCESS)
 
@@ -49,5 +50,5 @@ def choose(settings: SandboxSettings) -> Sandbox:
 def _candidates(settings: SandboxSettings) -> Iterable[SandboxKind]:
     if settings.kind is not SandboxKind.AUTO:
         return (settings.kind,)
-    # Nothing but a group holds a worker to its share of the processors.
-    return ORDER if settings.cpus is None else ORDER[:2]
+    # Nothing but a group holds a worker to a part of a processor.
+    return ORDER if can_bind(settings.cpus) else ORDER[:2]

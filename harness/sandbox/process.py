@@ -21,6 +21,7 @@ from harness.sandbox.identity import is_leftover, new_name
 from harness.sandbox.kernel import MemoryParts
 from harness.sandbox.launch import Ended, Launched, LaunchSpec
 from harness.sandbox.observe import Watched, observe
+from harness.sandbox.processors import bound, can_bind
 from harness.sandbox.tree import (
     MARK,
     ShareClock,
@@ -53,10 +54,10 @@ class ProcessSandbox:
 
     def run(self, order: Order, stop: Callable[[], bool]) -> Observation:
         """Run one command and watch it; see `contract.Sandbox.run`."""
-        if order.cpus is not None:
+        if not can_bind(order.cpus):
             raise SandboxError(
-                "the process sandbox cannot limit processor time; take `cpus` out of [sandbox], or "
-                "use docker or cgroup"
+                f"the process sandbox cannot hold a worker to {order.cpus:g} processors; give a "
+                "whole number, or use docker or cgroup"
             )
         become_subreaper()
         name = new_name()
@@ -66,7 +67,7 @@ class ProcessSandbox:
             folder=order.working_folder,
             apart=True,
         )
-        with begun(name), Launched(spec) as worker:
+        with begun(name), Launched(spec) as worker, bound(worker.pid, order.cpus):
             return _observe(order, worker, Tree(worker.pid, name), stop)
 
     def sweep(self) -> tuple[str, ...]:

@@ -156,6 +156,8 @@ class Tree:
         while True:
             self._next_strays_s = 0.0
             alive = [pid for pid in self.pids() if _is_alive(pid)]
+            # Each that was killed leaves its children to this process.
+            self._reap()
             if not alive:
                 return True
             if time.monotonic() > end_s:
@@ -166,13 +168,16 @@ class Tree:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, number)
             time.sleep(0.001)
-            self._reap()
 
     def _reap(self) -> None:
-        """Take leave of adopted orphans, which would stay zombies otherwise."""
-        for pid in self._orphans():
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+        """Take leave of adopted orphans, which would stay zombies otherwise.
+
+        A zombie shows its mark no longer, but was known before.
+        """
+        for pid in {*self._strangers(), *self._orphans()}.intersection(_children(os.getpid())):
+            if pid != self._pid:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
 
 
 def _children(pid: int) -> tuple[int, ...]:

@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.core.ending import Ending, conclude
+from harness.core.errors import SandboxError
 from harness.core.run import Observation
 from harness.sandbox.contract import Order
 from harness.sandbox.process import ProcessSandbox
@@ -20,7 +21,13 @@ Run = Callable[..., Observation]
 
 @pytest.fixture
 def run(folder: Path) -> Run:
-    def start(code: str, *, interval_s: float = 0.01, timeout_s: float = 60) -> Observation:
+    def start(
+        code: str,
+        *,
+        interval_s: float = 0.01,
+        timeout_s: float = 60,
+        cpus: float | None = None,
+    ) -> Observation:
         (folder / "tmp").mkdir(exist_ok=True)
         order = Order(
             command=(sys.executable, "-S", "-c", code),
@@ -31,6 +38,7 @@ def run(folder: Path) -> Run:
             memory_limit_bytes=400 * MIB,
             timeout_s=timeout_s,
             interval_s=interval_s,
+            cpus=cpus,
         )
         return ProcessSandbox().run(order, lambda: False)
 
@@ -81,6 +89,15 @@ def test_a_worker_in_a_session_of_its_own_is_asked_to_end(run: Run) -> None:
     assert seen.exit.exit_code == 7
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Listen to Ctrl-C, which a shell has what it starts in the background ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_worker_has_the_signals_that_any_has(run: Run) -> None:
     seen = run("import signal; print(signal.getsignal(2), signal.getsignal(15))")
     assert seen.output.stdout_tail.split()[:3] == ["<built-in", "function", "default_int_handler>"]
@@ -101,6 +118,31 @@ def test_the_shell_that_starts_a_worker_leaves_nothing(run: Run) -> None:
     while (after := _children()) != before and time.monotonic() < end_s:
         time.sleep(0.01)
     assert after == before
+
+
+def test_what_a_worker_leaves_behind_is_taken_leave_of(run: Run) -> None:
+    before = _children()
+    # Each is the child of the one before, so that all but one lose their parent as they are killed.
+    seen = run("""
+import os, time
+for depth in range(200):
+    if os.fork():
+        time.sleep(600 if depth else 0.5)
+        os._exit(0)
+time.sleep(600)
+""")
+    assert conclude(seen.exit).ending is Ending.COMPLETED
+    assert _children() == before, "a zombie that nobody waits for holds its number"
+
+
+def test_a_worker_has_as_many_processors_as_it_may(run: Run) -> None:
+    asked = "import os; print(len(os.sched_getaffinity(0)))"
+    assert run(asked, cpus=1).output.stdout_tail.split() == ["1"]
+    here = str(len(os.sched_getaffinity(0)))
+    assert run(asked, cpus=4096).output.stdout_tail.split() == [here]
+    assert run(asked).output.stdout_tail.split() == [here]
+    with pytest.raises(SandboxError, match="give a whole number"):
+        run(asked, cpus=0.5)
 
 
 def _children() -> set[str]:

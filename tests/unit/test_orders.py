@@ -182,6 +182,13 @@ def test_what_no_kernel_holds_is_refused(make_scenario: Scenarios, tmp_path: Pat
         orders_of(scenario, tmp_path, SandboxKind.PROCESS).check(source="s.toml")
 
 
+def test_whole_processors_can_be_had_without_a_kernels_group(
+    make_scenario: Scenarios, tmp_path: Path
+) -> None:
+    scenario = make_scenario(worker=worker("sh"), sandbox={"cpus": 2})
+    orders_of(scenario, tmp_path, SandboxKind.PROCESS).check(source="s.toml")
+
+
 def test_node_is_found_where_it_is(
     make_scenario: Scenarios, make_case: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
