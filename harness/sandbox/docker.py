@@ -38,6 +38,14 @@ _REMEDY: Final = (
 )
 
 
+def _user_of(engine: Engine) -> str:
+    """Return who a worker is in its container, as numbers: the caller.
+
+    In a container of an engine without root that is root, and every other number is a stranger.
+    """
+    return "0:0" if engine.is_rootless else f"{os.getuid()}:{os.getgid()}"
+
+
 def _remedy() -> str:
     """Return what would let an engine answer."""
     address = os.environ.get("DOCKER_HOST")
@@ -136,7 +144,7 @@ class DockerSandbox:
             tag=found.tag,
             parent=parent.argument if parent else None,
             shared_memory_bytes=order.memory_limit_bytes or machine_memory_bytes(),
-            user=f"{os.getuid()}:{os.getgid()}",
+            user=_user_of(found.engine),
         )
         run = ContainerRun(found.client, found.engine, view, spec)
         try:

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -179,13 +179,14 @@ def find_image(client: "APIClient", image: str) -> tuple[str, str]:
         SandboxError: the engine fails.
 
     """
-    from docker.errors import ImageNotFound  # noqa: PLC0415  (see connect)
+    from docker.errors import NotFound  # noqa: PLC0415  (see connect)
 
     tag = _HOST_TAG if image == HOST_IMAGE else image
     with engine_errors():
-        try:
+        found: dict[str, Any] | None = None
+        with contextlib.suppress(NotFound):
             found = client.inspect_image(tag)
-        except ImageNotFound:
+        if found is None:
             _fetch(client, image, tag)
             found = client.inspect_image(tag)
     return tag, str(found["Id"])
@@ -201,10 +202,10 @@ def _fetch(client: "APIClient", image: str, tag: str) -> None:
         else:
             client.pull(image)
     except DockerException as error:
+        why = getattr(error, "explanation", None) or _innermost(error)
         raise InputError(
-            f'sandbox.image: "{image}" is not on this engine and cannot be pulled '
-            f"({_innermost(error)}); pull or import it first, or use the image "
-            f'"{HOST_IMAGE}"'
+            f'sandbox.image: "{image}" is not on this engine and cannot be pulled ({why}); pull or '
+            f'import it first, or use the image "{HOST_IMAGE}"'
         ) from error
 
 

@@ -39,23 +39,33 @@ _SYSTEM: Final = tuple(
 )
 # A folder that holds one of these is a program's own tree, which it needs as a whole.
 _MARKS_OF_A_PREFIX: Final = ("lib", "libexec", "pyvenv.cfg", "share", "node_modules")
-_NEVER: Final = frozenset(Path(name) for name in ("/", "/dev", "/home", "/proc", "/root", "/sys"))
+# A container has these of its own.
+_NEVER: Final = frozenset(Path(name) for name in ("/", "/dev", "/proc", "/sys"))
+# People's files are shown only where they are named.
+_HOMES: Final = frozenset((Path("/home"), Path("/root")))
 
 
 def host_folders(
     command: Sequence[str], environment: Mapping[str, str], working_folder: Path
 ) -> tuple[Path, ...]:
     """Return what to bind so that `command` runs in an empty image as it runs here."""
-    wanted = [
+    guessed = (
         *_SYSTEM,
         *_interpreter(),
         *_program(command[0], environment, working_folder),
-        *_imported(environment, working_folder),
+        *_importable(),
+    )
+    named = (
+        *_named_for_import(environment, working_folder),
         working_folder,
         *_arguments(command, working_folder),
-    ]
-    plain = [Path(os.path.normpath(path)) for path in wanted if _exists(path)]
-    return outermost(path for path in plain if path not in _NEVER)
+    )
+    return outermost((*_plain(guessed, _NEVER | _HOMES), *_plain(named, _NEVER)))
+
+
+def _plain(paths: Iterable[Path], never: frozenset[Path]) -> Iterable[Path]:
+    found = (Path(os.path.normpath(path)) for path in paths if _exists(path))
+    return (path for path in found if path not in never)
 
 
 def _exists(path: Path) -> bool:
@@ -78,11 +88,15 @@ def _interpreter() -> Iterable[Path]:
     yield Path(sys.executable).resolve().parent.parent
 
 
-def _imported(environment: Mapping[str, str], working_folder: Path) -> Iterable[Path]:
-    """Yield the folders that interpreters are told to import from, and the user's own packages."""
+def _named_for_import(environment: Mapping[str, str], working_folder: Path) -> Iterable[Path]:
+    """Yield the folders that interpreters are told to import from."""
     for name in ("PYTHONPATH", "NODE_PATH"):
         words = environment.get(name, "").split(os.pathsep)
         yield from (working_folder / word for word in words if word)
+
+
+def _importable() -> Iterable[Path]:
+    """Yield the user's own packages, and what else this interpreter imports from."""
     yield Path(site.getusersitepackages())
     # Packages installed for editing lie elsewhere; this interpreter knows where.
     yield from (Path(entry) for entry in sys.path if entry)
@@ -99,9 +113,8 @@ def _program(word: str, environment: Mapping[str, str], working_folder: Path) ->
 def _tree_of(program: Path) -> Path:
     """Return the tree that a program belongs to, or the program alone where there is none."""
     prefix = program.parent.parent
-    if prefix not in _NEVER and any((prefix / mark).exists() for mark in _MARKS_OF_A_PREFIX):
-        return prefix
-    return program
+    is_whole = any((prefix / mark).exists() for mark in _MARKS_OF_A_PREFIX)
+    return prefix if is_whole and prefix not in _NEVER | _HOMES else program
 
 
 def _base_of_virtual_environment(prefix: Path) -> Iterable[Path]:

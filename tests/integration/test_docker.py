@@ -4,17 +4,20 @@ import io
 import os
 import shutil
 import tarfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import docker as docker_sdk
 import pytest
 
 from harness.core.ending import Ending, conclude
-from harness.core.errors import InputError
+from harness.core.errors import InputError, SandboxError
 from harness.core.scenario import SandboxKind
 from harness.sandbox.contract import MountRequest, Order, Sandbox
 from harness.sandbox.docker import DockerSandbox
+from harness.sandbox.engine import connect
+from harness.sandbox.identity import LABEL
 
 MIB = 2**20
 IMAGE = "oomproof-test-image"
@@ -35,7 +38,7 @@ def image(sandbox_for: Callable[[SandboxKind], Sandbox]) -> Iterator[str]:
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(link)
-    client = docker_sdk.APIClient(version="auto")
+    client = connect()
     client.import_image_from_data(packed.getvalue(), repository=IMAGE, tag="1")
     yield f"{IMAGE}:1"
     client.remove_image(f"{IMAGE}:1", force=True)
@@ -88,6 +91,33 @@ def test_engine_on_another_machine_is_approximate(image: str, folder: Path) -> N
     assert seen.limits == {"Memory": str(64 * MIB), "MemorySwap": str(64 * MIB)}
     killed = sandbox.run(order(folder, "tail /dev/zero"), never)
     assert conclude(killed.exit).ending is Ending.OOM_KILLED
+
+
+def test_a_limit_that_is_changed_meanwhile_is_no_verdict(
+    sandbox_for: Callable[[SandboxKind], Sandbox], folder: Path
+) -> None:
+    sandbox = sandbox_for(SandboxKind.DOCKER)
+    changer = threading.Thread(target=raise_limit)
+    changer.start()
+    with pytest.raises(SandboxError, match="somebody changed"):
+        sandbox.run(order(folder, "sleep 3"), never)
+    changer.join()
+
+
+def raise_limit() -> None:
+    """Raise the limit of this program's container, once it runs."""
+    client = connect()
+    end_s = time.monotonic() + 60
+    while time.monotonic() < end_s:
+        for container in client.containers(filters={"label": LABEL}):
+            if f"-{os.getpid()}-" in container["Labels"][LABEL]:
+                limit_bytes = 128 * MIB
+                client.update_container(
+                    container["Id"], mem_limit=limit_bytes, memswap_limit=limit_bytes
+                )
+                client.close()
+                return
+        time.sleep(0.05)
 
 
 def test_worker_is_shut_in(sandbox_for: Callable[[SandboxKind], Sandbox], folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.errors import SandboxError
+from harness.core.errors import InputError, SandboxError
 from harness.sandbox.docker import DockerSandbox
 from harness.sandbox.engine import HOST_LABEL, connect, find_image, host_key, remove_leftovers
 from harness.sandbox.identity import LABEL, PREFIX, owner
@@ -36,6 +36,9 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
+
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def do_DELETE(self) -> None:
                 self.close_connection = True  # gone, with no answer
@@ -141,6 +144,16 @@ def test_an_engine_that_fails_is_not_taken_for_one_without_the_image(
     engine({"version": (200, VERSION), "json": (500, {"message": "the store is broken"})})
     client = connect()
     with pytest.raises(SandboxError, match="the store is broken"):
+        find_image(client, "python:3")
+    client.close()
+
+
+def test_an_image_that_cannot_be_had_says_why_the_registry_refused(
+    engine: Callable[[Answers], None],
+) -> None:
+    engine({"version": (200, VERSION), "create": (500, {"message": "no such host"})})
+    client = connect()
+    with pytest.raises(InputError, match=r'"python:3" is not on this engine .*no such host'):
         find_image(client, "python:3")
     client.close()
 

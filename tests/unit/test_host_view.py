@@ -54,6 +54,21 @@ def test_a_script_elsewhere_is_seen_with_what_lies_beside_it(work: Path, tmp_pat
         assert elsewhere in host_folders(("python3", word), {"PATH": "/usr/bin"}, work)
 
 
+@pytest.mark.parametrize("home", [Path("/root"), Path("/home")])
+def test_a_home_is_seen_where_the_command_starts_in_it(home: Path, work: Path) -> None:
+    if not home.is_dir():
+        pytest.skip(f"{home} is not here")
+    assert home in host_folders(("python3", "w.py"), {"PATH": "/usr/bin"}, home)
+    assert home not in host_folders(("python3", "w.py"), {"PATH": "/usr/bin"}, work)
+    variables = {"PATH": "/usr/bin", "PYTHONPATH": str(home)}
+    assert home in host_folders(("python3", "w.py"), variables, work), "asked for by name"
+
+
+@pytest.mark.parametrize("top", [Path("/"), Path("/proc"), Path("/sys"), Path("/dev")])
+def test_what_every_container_has_of_its_own_is_never_shown(top: Path) -> None:
+    assert top not in host_folders(("python3", "w.py"), {"PYTHONPATH": str(top)}, top)
+
+
 def test_words_that_are_no_files_show_nothing(work: Path) -> None:
     plain = host_folders(("python3",), {"PATH": "/usr/bin"}, work)
     words = ("python3", "-c", "print()\n" * 1000, "x\0y", "", ".", "--flag")
