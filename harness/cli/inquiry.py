@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from harness.cli.image import check_image
 from harness.cli.options import SOURCE, as_options
 from harness.cli.progress import AnyProgress, progress_on
 from harness.cli.session import cache_folder, stopping, sweep
@@ -123,6 +124,7 @@ def _prepare(question: Question, progress: AnyProgress, stop: Callable[[], bool]
     sandbox = choose(scenario.sandbox)
     orders = OrderMaker(scenario, folder=Path.cwd(), kind=sandbox.kind)
     orders.check(source=SOURCE)
+    check_image(scenario, folder=Path.cwd(), source=SOURCE)
     sweep(sandbox, progress)
     ceiling_bytes = _ceiling(question, scenario.limits.memory[0].bytes or 0)
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import typer
 
+from harness.cli.image import check_image
 from harness.cli.output import unheard
 from harness.cli.progress import AnyProgress, progress_on
 from harness.core.case import Case, Snapshot, cases_of
@@ -84,6 +85,7 @@ def _replay(
     sandbox = choose(scenario.sandbox)
     orders = OrderMaker(scenario, folder=request.folder, kind=sandbox.kind)
     orders.check(source=request.source, only=request.workers)
+    check_image(scenario, folder=request.folder, source=request.source, only=request.workers)
     # What takes time comes after all that can be refused at once.
     with _naming(request.source):
         conditions = conditions_of(sandbox, orders.environment)
