@@ -1,7 +1,9 @@
 """The program as a process: what only its exit, its pipes and its signals can show."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -192,3 +194,32 @@ def test_a_picture_is_not_lost_to_a_terminal_that_says_stop(tmp_path: Path) -> N
     assert program.returncode == 0, "all had been run, so there was nothing left to stop"
     assert b"not written" not in err
     assert list(tmp_path.glob("reports/out/ad-hoc/latest/memory.png"))
+
+
+def shown_on_a_terminal(words: tuple[str, ...], **environment: str) -> bytes:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PROGRAM, *words], stdout=theirs, env={**os.environ, **environment}
+    ) as program:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # its end
+            while chunk := os.read(ours, 65536):
+                said += chunk
+    os.close(ours)
+    assert program.returncode == 1
+    return said
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_coloured"),
+    [
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb", "NO_COLOR": ""}, False),
+    ],
+)
+def test_a_terminal_is_given_colour_where_it_takes_it(
+    environment: dict[str, str], is_coloured: bool, report: Path
+) -> None:
+    assert (b"\x1b" in shown_on_a_terminal(("report", str(report)), **environment)) is is_coloured
