@@ -1,0 +1,216 @@
+"""Elements: those of one large container after another, up to the size of the document."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from synthetic.making.containers import ContainerMaker
+from synthetic.making.filling_holes import Filler
+from synthetic.making.growth import Growth
+from synthetic.making.places import PlaceMaker
+from synthetic.making.quotas import Share
+from synthetic.making.sites import Due, Site, Sites
+from synthetic.making.sources import BLOB_BYTES, Source
+
+_SMALL_BYTES: Final = 64 * 1024
+"""Containers of less than this in all are made at once."""
+
+# Yields one value of a place; with a giant, one that is it or has it inside.
+Value: TypeAlias = Callable[[PlaceMaker, Due | None], Iterator[bytes]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a document is made by: how it grows, and to `size_bytes`."""
+
+    growth: Growth
+    sites: Sites
+    size_bytes: int
+    seed: int
+
+
+class Room:
+    """How much of the document is made, and what is yet to come.
+
+    Attributes:
+        size_bytes: of the whole document; `position` of it are made.
+        rest_bytes: what is expected after what is being made.
+        streams: how many streams are among this, each of which can give way.
+
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        """Begin an empty document."""
+        self.size_bytes = size_bytes
+        self.position = 0
+        self.rest_bytes = 0
+        self.streams = 0
+
+    @property
+    def left_bytes(self) -> int:
+        """The room for what is being made now."""
+        return self.size_bytes - self.rest_bytes - self.position
+
+    @contextlib.contextmanager
+    def kept(self, rest_bytes: int, streams: int) -> Iterator[None]:
+        """Keep room for what comes after."""
+        self.rest_bytes += rest_bytes
+        self.streams += streams
+        yield
+        self.rest_bytes -= rest_bytes
+        self.streams -= streams
+
+
+@dataclasses.dataclass(kw_only=True)
+class _Run:
+    """One container while its elements are made, of which `left` are to come."""
+
+    container: ContainerMaker
+    place: PlaceMaker
+    site: Site | None
+    left: int
+    lead: Due | None
+    grows: bool
+    before: bytes = b""
+
+
+class Elements:
+    """Makes containers too large to be made at once."""
+
+    def __init__(self, plan: Plan, room: Room, filler: Filler, value: Value) -> None:
+        """Make single elements with `value`."""
+        self._plan = plan
+        self._room = room
+        self._filler = filler
+        self._value = value
+        self._sources: dict[int, Source] = {}
+        scale = plan.growth.scale
+        self._lengths = {
+            id(each): Share(scale.numerator, scale.denominator) for each in plan.growth.containers
+        }
+        grown = sum(each.elements_count for each in plan.growth.containers) * scale
+        self._padding = Share(plan.growth.padding_bytes, max(int(grown), 1))
+
+    def container(self, container: ContainerMaker, size: int, lead: Due | None) -> Iterator[bytes]:
+        """Yield an array or a map of `size` elements, or of as many as its growth makes of them.
+
+        One of them has the giant `lead` inside.
+        """
+        grows = id(container) in self._lengths
+        if grows:
+            size = self._lengths[id(container)].of(size)
+        if lead is not None:
+            size = max(size, 1)
+        brackets, place = container.brackets, container.elements
+        if not size or place is None:
+            yield brackets.empty
+            return
+        if container.keys is not None:
+            container.keys.make_room(size)
+        run = _Run(
+            container=container,
+            place=place,
+            site=self._plan.sites.get(place),
+            left=size,
+            lead=lead,
+            grows=grows,
+        )
+        yield brackets.opening
+        with self._room.kept(len(brackets.closing), 0):
+            yield from self._elements(run)
+        yield brackets.closing
+
+    def _elements(self, run: _Run) -> Iterator[bytes]:
+        mean, among = run.container.mean_bytes(whole=False)
+        is_single = mean > BLOB_BYTES // 2 * among or not run.place.regular
+        is_single |= run.site is not None and run.site.grows
+        while run.left or self._extend(run):
+            due, usual = self._turn(run)
+            if due is not None or is_single:
+                run.left -= 1
+                run.lead = None
+                yield from self._entry(run, due)
+                continue
+            text, count = self._taken(run, usual)
+            if not count:
+                return
+            run.left -= count
+            yield run.before + text
+            run.before = run.container.brackets.comma
+            if run.grows and (blank := self._padding.of(count)):
+                yield b" " * blank
+
+    def _turn(self, run: _Run) -> tuple[Due | None, int]:
+        """Return the giant whose turn it is, or how many usual elements come before the next."""
+        queue = [] if run.site is None else run.site.queue
+        due = run.lead or (queue[0] if queue else None)
+        if due is None:
+            return None, run.left
+        if run.lead is not None:
+            must = run.left == 1
+        else:
+            must = run.container.count == 1 and run.left <= len(queue)
+        wait_bytes = int(due.at * self._room.size_bytes) - self._room.position
+        if must or wait_bytes <= 0:
+            return due, 0
+        mean, among = run.container.mean_bytes(whole=False)
+        return None, min(run.left - 1, max(wait_bytes * among // max(mean, 1), 1))
+
+    def _extend(self, run: _Run) -> bool:
+        """Plan more elements where there is room that the last container has to fill."""
+        if not run.grows or self._plan.growth.scale == 1 or self._room.streams:
+            return False
+        mean, among = run.container.mean_bytes()
+        run.left = max(self._room.left_bytes - len(run.before), 0) * among // max(mean, 1)
+        return run.left > 0
+
+    def _entry(self, run: _Run, due: Due | None) -> Iterator[bytes]:
+        """Yield one element made on its own."""
+        container = run.container
+        label = b""
+        if container.keys is not None:
+            key = container.keys.take(1, 1)[0]
+            label = self._filler.fill_text(key, has_keys=True) + container.colon
+        yield run.before + label
+        run.before = container.brackets.comma
+        mean, among = container.mean_bytes()
+        with self._room.kept(run.left * mean // among, int(run.left > 0)):
+            yield from self._value(run.place, due)
+
+    def _taken(self, run: _Run, count: int) -> tuple[bytes, int]:
+        """Return some of the next elements, and how many, as far as there is room for them."""
+        most_bytes = None
+        if not self._room.streams:
+            most_bytes = max(self._room.left_bytes - len(run.before) - self._waiting_bytes(run), 0)
+        mean, among = run.container.mean_bytes(whole=False)
+        all_bytes = run.container.regular_elements * mean // among
+        if not run.grows and all_bytes <= _SMALL_BYTES:
+            entries = run.container.entries(count, 1)
+            text = run.container.brackets.comma.join(entries)
+            has_keys = run.container.keys is not None or run.place.has_keys
+            return self._filler.fill_text(text, has_keys=has_keys), count
+        return self._source(run.container).take(count, most_bytes)
+
+    def _waiting_bytes(self, run: _Run) -> int:
+        """Return the bytes of the giants that are to come."""
+        total = 0
+        for due in run.site.queue if run.site is not None else ():
+            mean, among = due.mean_bytes
+            total += due.size * mean // among
+        return total
+
+    def _source(self, container: ContainerMaker) -> Source:
+        source = self._sources.get(id(container))
+        if source is None:
+            planned = container.elements_count * self._plan.sites.scale_of(container)
+            mean, among = container.mean_bytes(whole=False)
+            share = int(planned * mean * 1_000_000 / (among * self._plan.size_bytes))
+            source = self._sources[id(container)] = Source(
+                container,
+                planned=max(int(planned), 1),
+                share=min(share, 1_000_000),
+                filler=self._filler,
+                seed=self._plan.seed,
+            )
+        return source

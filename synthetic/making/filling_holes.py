@@ -1,0 +1,72 @@
+"""Filling: random bits into the holes of templates, and counted ones into those of keys."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from synthetic.draws import raw_source
+from synthetic.making.holes import BITS, KEY_BASES, LETTERS, Bytes, Runs, Template, kind_of
+
+_ODD: Final = 0x9E3779B97F4A7C15
+_ODD_AGAIN: Final = 0xBF58476D1CE4E5B9
+
+
+class Filler:
+    """Fills templates; what it has filled before decides what comes next."""
+
+    def __init__(self, seed: int) -> None:
+        """Draw from the seed."""
+        self._source = raw_source(seed, "holes")
+        self._first = np.uint64(int(raw_source(seed, "keys").random_raw(1)[0]))
+        self._counts: dict[tuple[int, ...], int] = {}
+
+    def fill(self, template: Template, start: int, end: int) -> bytes:
+        """Return the bytes of a template from `start` to `end`."""
+        length = end - start
+        words = self._source.random_raw(length + 7 >> 3).astype("<u8", copy=False)
+        filled: Bytes = words.view(np.uint8)[:length]
+        np.bitwise_and(filled, template.masks[start:end], out=filled)
+        np.add(filled, template.bases[start:end], out=filled)
+        for runs in template.runs:
+            self._count(filled, runs, start, end)
+        return filled.tobytes()
+
+    def fill_text(self, text: bytes, *, has_keys: bool) -> bytes:
+        """Return a text with its holes filled, for texts used once."""
+        template = Template(text, has_keys=has_keys)
+        return self.fill(template, 0, len(template))
+
+    def fill_texts(self, texts: Sequence[bytes], *, has_keys: bool = False) -> list[bytes]:
+        """Return each of the texts filled."""
+        filled = self.fill_text(b"".join(texts), has_keys=has_keys)
+        ends = list(itertools.accumulate(map(len, texts)))
+        return [filled[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+    def _count(self, filled: Bytes, runs: Runs, start: int, end: int) -> None:
+        """Fill the holes of keys of one pattern, of those that are in the part."""
+        places = runs.places
+        low, high = np.searchsorted(places[0], (start, end)).tolist()
+        if low == high:
+            return
+        places = places[:, low:high] - start
+        bits = [BITS[kind_of(hole)] for hole in runs.pattern]
+        count = self._counts.get(runs.pattern, 0)
+        self._counts[runs.pattern] = count + high - low
+        numbers = np.arange(count, count + high - low, dtype=np.uint64) + self._first
+        numbers = _mixed(numbers, sum(bits))
+        for row, hole, width in zip(places, runs.pattern, bits, strict=True):
+            digits = (numbers & np.uint64((1 << width) - 1)).astype(np.intp)
+            numbers >>= np.uint64(width)
+            kind = kind_of(hole)
+            filled[row] = LETTERS.take(digits) if kind == 0 else digits + KEY_BASES[kind]
+
+
+def _mixed(numbers: np.ndarray, bits: int) -> np.ndarray:
+    """Return other numbers of so many bits, different ones of different ones."""
+    mask = np.uint64((1 << bits) - 1)
+    mixed = numbers * np.uint64(_ODD) & mask
+    mixed ^= mixed >> np.uint64(bits // 2 + 1)
+    mixed = mixed * np.uint64(_ODD_AGAIN) & mask
+    return mixed ^ (mixed >> np.uint64(bits // 2 + 1))

@@ -1,0 +1,137 @@
+"""Planning: how a document of a shape gets its size and its layout, before its first byte."""
+
+import codecs
+import dataclasses
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from synthetic.making.containers import ContainerMaker, Writing
+from synthetic.making.document import Document
+from synthetic.making.elements import Plan
+from synthetic.making.filling_holes import Filler
+from synthetic.making.growth import Growth, growth_of
+from synthetic.making.layout import Brackets, Layout
+from synthetic.making.places import Kit, PlaceMaker
+from synthetic.making.shuffling import Shuffler
+from synthetic.making.sites import Sites
+from synthetic.shape import Giant, Shape, Style
+
+COMPACT: Final = Style()
+_MUCH: Final = 100
+"""One part in so many of a document is too much to be padded for no reason."""
+_LITTLE: Final = 5000
+"""One part in so many may be cut."""
+_MOST_LEVELS: Final = 10
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A document before its first byte.
+
+    Attributes:
+        natural_bytes: of a document of the shape's own size, without padding.
+        is_good: whether the document can be laid out as it was asked.
+
+    """
+
+    shape: Shape
+    growth: Growth
+    document: Document
+    body: Iterator[bytes]
+    natural_bytes: int
+    is_good: bool
+
+
+def best_plan(shape: Shape, size_bytes: int, seed: int) -> Planned:
+    """Return the plan for the style of the shape, or for one with less white space if it must be.
+
+    A text that is not laid out alike everywhere may come out too long if it is laid out as most of
+    it was. It gets fewer levels of lines then, and the rest of the white space as padding.
+    """
+    style = shape.style
+    plan = planned(shape, size_bytes, seed, style)
+    if plan.is_good:
+        return plan
+    if style.indent is not None:
+        most = _MOST_LEVELS if style.line_levels is None else style.line_levels
+        for levels in range(min(most, _MOST_LEVELS) - 1, 0, -1):
+            fewer = msgspec.structs.replace(style, line_levels=levels)
+            plan = planned(shape, size_bytes, seed, fewer)
+            if plan.is_good:
+                return plan
+    return planned(shape, size_bytes, seed, COMPACT)
+
+
+def planned(shape: Shape, size_bytes: int, seed: int, style: Style) -> Planned:
+    """Return the plan for a style."""
+    root, lines = _root(shape, seed, style)
+    top = root if lines is None else lines
+    natural = _natural_bytes(shape, top)
+    padding = max(shape.bytes - natural, 0)
+    if padding * _MUCH > natural and not _is_sound(shape, seed):
+        padding = 0
+    growth = growth_of(
+        top,
+        natural_bytes=natural,
+        padding_bytes=padding,
+        shape_bytes=shape.bytes,
+        size_bytes=size_bytes,
+    )
+    plan = Plan(
+        growth=growth,
+        sites=Sites(root, growth, in_growth=lines is not None and lines in growth.containers),
+        size_bytes=size_bytes - len(ending(shape)),
+        seed=seed,
+    )
+    document = Document(plan, Filler(seed))
+    is_too_long = size_bytes == shape.bytes and (natural - size_bytes) * _LITTLE > size_bytes
+    return Planned(
+        shape=shape,
+        growth=growth,
+        document=document,
+        body=document.value(root) if lines is None else document.lines(lines),
+        natural_bytes=natural,
+        is_good=growth.fixed_bytes <= size_bytes and not is_too_long,
+    )
+
+
+def opening(shape: Shape) -> bytes:
+    """Return what stands before the root."""
+    return codecs.BOM_UTF8 if shape.style.has_bom else b""
+
+
+def ending(shape: Shape) -> bytes:
+    """Return what stands behind the root."""
+    return b"\n" if shape.style.is_lines else b""
+
+
+def _root(shape: Shape, seed: int, style: Style) -> tuple[PlaceMaker, ContainerMaker | None]:
+    """Return the maker of the root, and that of the lines if there are such."""
+    style = msgspec.structs.replace(style, widest=shape.style.widest)
+    kit = Kit(layout=Layout(style=style), filler=Filler(seed), shuffler=Shuffler(seed, "order"))
+    root = PlaceMaker(shape.root, kit, depth=0, level=0)
+    kit.favour_widest()
+    if not shape.style.is_lines:
+        return root, None
+    brackets = Brackets(opening=b"", comma=b"\n", closing=b"", empty=b"")
+    giants = [Giant(at=0, size=root.count)] if root.count else []
+    writing = Writing(brackets=brackets)
+    return root, ContainerMaker(lengths=(), giants=giants, elements=root, writing=writing)
+
+
+def _natural_bytes(shape: Shape, top: PlaceMaker | ContainerMaker) -> int:
+    """Return the bytes of a document of the shape's own size, without padding."""
+    body = top.whole_bytes if isinstance(top, PlaceMaker) else top.whole_bytes()
+    return body + len(opening(shape)) + len(ending(shape))
+
+
+def _is_sound(shape: Shape, seed: int) -> bool:
+    """Whether the shape's sizes still are what it says of the file that it was learned from.
+
+    They are not in a shape that was edited, whose white space then is not known.
+    """
+    root, lines = _root(shape, seed, COMPACT)
+    said = shape.bytes - shape.style.blanks
+    return abs(_natural_bytes(shape, root if lines is None else lines) - said) * _MUCH <= said

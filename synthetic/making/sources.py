@@ -1,0 +1,102 @@
+"""Sources: the elements of containers that have very many, made in blobs and used again if need be.
+
+A document of some megabytes is made throughout: every element is used once, and the quotas come
+out to the last value. In a larger one most blobs are used several times, each time with other
+bytes in their holes, and in turn with others, so that what repeats lies far apart. The last blobs
+are used once each, and bring the quotas to what they owe.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from synthetic.making.containers import ContainerMaker
+from synthetic.making.filling_holes import Filler
+from synthetic.making.holes import Places, Template
+from synthetic.making.quotas import MOST_DRAWN, MOST_WEIGHT
+from synthetic.making.shuffling import Shuffler
+
+BLOB_BYTES: Final = 512 * 1024
+_BLOBS_AT_ONCE: Final = 8
+_MADE_BYTES: Final = 24_000_000
+"""So much text of a document is made, of which what is larger is filled up by using it again."""
+_ONCE: Final = 6
+"""One part in so many of what is made is used once only."""
+
+
+class Blob:
+    """Elements with the commas after them, as one template."""
+
+    def __init__(self, container: ContainerMaker, count: int, weight: int) -> None:
+        """Make `count` elements, to be used `weight` times."""
+        comma = container.brackets.comma
+        entries = container.entries(count, weight)
+        has_keys = container.keys is not None or (
+            container.elements is not None and container.elements.has_keys
+        )
+        self.template = Template(comma.join([*entries, b""]), has_keys=has_keys)
+        lengths = np.fromiter(map(len, entries), np.intp, count)
+        self.ends: Places = np.concatenate(([0], np.cumsum(lengths + len(comma))))
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+
+class Source:
+    """The elements of the containers of a place, one after another."""
+
+    def __init__(
+        self, container: ContainerMaker, *, planned: int, share: int, filler: Filler, seed: int
+    ) -> None:
+        """Plan to give `planned` elements, for `share` millionths of the document."""
+        self._container = container
+        self._comma = len(container.brackets.comma)
+        self._filler = filler
+        self._shuffler = Shuffler(seed, "blobs")
+        mean, among = container.mean_bytes(whole=False)
+        mean = max(mean, 1)
+        self._per_blob = max(min(BLOB_BYTES * among // mean, MOST_DRAWN), 1)
+        self._made = 0
+        self._planned = planned
+        made = max(_MADE_BYTES * share // 1_000_000, 4 * BLOB_BYTES) * among // mean
+        self._weight = min(max((planned - made // _ONCE) // max(made, 1), 1), MOST_WEIGHT)
+        self._again = made - made // _ONCE if self._weight > 1 else 0
+        self._blobs = self._in_order()
+        self._blob: Blob | None = None
+        self._used = 0
+
+    def take(self, count: int, most_bytes: int | None) -> tuple[bytes, int]:
+        """Return up to `count` elements, and how many they are, from one blob.
+
+        There is no comma after the last one. None at all are as many as fit into `most_bytes`.
+        """
+        if self._blob is None or self._used == len(self._blob):
+            self._blob = next(self._blobs)
+            self._used = 0
+        blob, first = self._blob, self._used
+        last = min(first + count, len(blob))
+        start = int(blob.ends[first])
+        if most_bytes is not None:
+            fitting = start + most_bytes + self._comma
+            last = min(last, int(np.searchsorted(blob.ends, fitting, side="right")) - 1)
+        if last <= first:
+            return b"", 0
+        self._used = last
+        text = self._filler.fill(blob.template, start, int(blob.ends[last]) - self._comma)
+        return text, last - first
+
+    def _in_order(self) -> Iterator[Blob]:
+        """Yield blobs in the order of their use, without end."""
+        while True:
+            per_blob = min(self._per_blob, max(self._planned - self._made, 1))
+            wanted = min(self._again // per_blob, _BLOBS_AT_ONCE)
+            if not wanted:
+                self._made += per_blob
+                yield Blob(self._container, per_blob, 1)
+                continue
+            self._again -= wanted * per_blob
+            self._made += wanted * per_blob * self._weight
+            blobs = [Blob(self._container, per_blob, self._weight) for _ in range(wanted)]
+            for _ in range(self._weight):
+                yield from (blobs[index] for index in self._shuffler.order(wanted).tolist())

@@ -1,0 +1,130 @@
+"""Texts: templates of strings of one width, as long in characters and bytes as the shape says."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from synthetic.making.holes import DIGIT, LATER, LEAD, LETTER
+from synthetic.making.quotas import Share
+from synthetic.making.widths import RANKS
+from synthetic.shape import Texts, Width
+
+_MOST_KEPT: Final = 20_000
+
+_LETTER: Final = bytes([LETTER])
+_LATER: Final = bytes([LATER])
+_DIGIT: Final = bytes([DIGIT])
+
+_LATIN: Final = b"\xc3" + _LATER
+_CYRILLIC: Final = b"\xd0" + _LATER
+_HAN: Final = bytes([LEAD]) + _LATER * 2
+_RARE_HAN: Final = b"\xf0\xa0" + _LATER * 2
+
+_ESCAPED_LATIN: Final = rb"\u00e" + _DIGIT
+_ESCAPED_HAN: Final = rb"\u5" + _DIGIT * 3
+_ESCAPED_RARE_HAN: Final = rb"\ud840\udc" + _DIGIT * 2
+_ESCAPED_LETTER: Final = rb"\u006" + _DIGIT
+_NEW_LINE: Final = rb"\n"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Unit:
+    """One wide character, and how many bytes it has beyond the first."""
+
+    text: bytes
+    extra: int
+
+
+def _units(width: Width, *, is_escaped: bool, is_dense: bool) -> tuple[_Unit, ...]:
+    """Return the characters that strings of a width are made of, the widest first.
+
+    Every string has at least one of the first, which makes it as wide as it is.
+    """
+    match width:
+        case "ascii":
+            return ()
+        case "latin-1":
+            if is_escaped:
+                return (_Unit(text=_ESCAPED_LATIN, extra=5),)
+            return (_Unit(text=_LATIN, extra=1),)
+        case "ucs-2":
+            if is_escaped:
+                return (_Unit(text=_ESCAPED_HAN, extra=5),)
+            cyrillic = _Unit(text=_CYRILLIC, extra=1)
+            return (_Unit(text=_HAN, extra=2), cyrillic) if is_dense else (cyrillic,)
+        case "ucs-4":
+            if is_escaped:
+                return (
+                    _Unit(text=_ESCAPED_RARE_HAN, extra=11),
+                    _Unit(text=_ESCAPED_HAN, extra=5),
+                )
+            return (
+                _Unit(text=_RARE_HAN, extra=3),
+                _Unit(text=_HAN, extra=2),
+                _Unit(text=_LATIN, extra=1),
+            )
+        case _:
+            assert_never(width)
+
+
+class TextClass:
+    """Makes the templates of the strings of one width, without their quotes."""
+
+    def __init__(self, texts: Texts, *, widest: Width) -> None:
+        """Make `texts`; characters wider than `widest` are to be escaped."""
+        giants = texts.giants
+        characters = sum(bin_.total for bin_ in texts.characters) + sum(g.size for g in giants)
+        count = sum(bin_.count for bin_ in texts.characters) + len(giants)
+        is_escaped = RANKS[texts.width] > RANKS[widest]
+        escapes = 0 if is_escaped or texts.width == "ascii" else texts.escaped
+        extra = max(texts.bytes - characters - escapes, 0)
+        if texts.width == "ascii":
+            escapes, extra = extra, 0
+        self._units = _units(
+            texts.width, is_escaped=is_escaped, is_dense=10 * extra > 9 * characters
+        )
+        self._least = self._units[0].extra if self._units else 0
+        self._extra = Share(max(extra - count * self._least, 0), characters)
+        self._escapes = Share(escapes, characters)
+        self._is_plain = not self._units and not escapes
+        self._missed = 0
+        self._made: dict[tuple[int, int, int], bytes] = {}
+        self.bytes_per_character = (texts.bytes, max(characters, 1))
+
+    def templates(self, lengths: Sequence[int], weight: int = 1) -> list[bytes]:
+        """Return a template for each length in characters."""
+        if self._is_plain:
+            return [_LETTER * length for length in lengths]
+        return [self._template(length, weight) for length in lengths]
+
+    def _template(self, length: int, weight: int) -> bytes:
+        extra = escapes = 0
+        if self._units:
+            extra = min(self._least + self._extra.of(length, weight), length * self._units[0].extra)
+        if self._escapes.part:
+            escapes = self._escapes.of(length, weight)
+        wanted = (length, extra, escapes)
+        template = self._made.get(wanted)
+        if template is None:
+            template = self._written(length, extra, escapes)
+            if len(self._made) < _MOST_KEPT and len(template) < _MOST_KEPT:
+                self._made[wanted] = template
+        return template
+
+    def _written(self, length: int, extra: int, escapes: int) -> bytes:
+        """Return a template with so many bytes more than characters."""
+        parts = []
+        for index, unit in enumerate(self._units):
+            count = min(max(extra // unit.extra, index == 0), length)
+            parts.append(unit.text * count)
+            length -= count
+            extra = max(extra - unit.extra * count, 0)
+        escapes += extra
+        if escapes and length:
+            # A line feed has one byte more, a letter written as \u0061 has five.
+            long = min(max(escapes - length + 3, 0) // 4, length)
+            short = min(escapes - 5 * long, length - long) if escapes > 5 * long else 0
+            parts.append(_ESCAPED_LETTER * long + _NEW_LINE * short)
+            length -= long + short
+        parts.append(_LETTER * length)
+        return b"".join(parts)
