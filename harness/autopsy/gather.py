@@ -5,11 +5,18 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from harness.autopsy.processes import areas_of, command_of, open_files_of, rollup_of
+from harness.autopsy.processes import (
+    anonymous_bytes_of,
+    areas_of,
+    command_of,
+    open_files_of,
+    rollup_of,
+)
 from harness.autopsy.stacks import Stacks, read_stacks
 from harness.core.autopsy import Evidence, Process
 from harness.sandbox.files import read_text
 from harness.sandbox.kernel import process_stat
+from harness.sandbox.namespaces import inner_pid
 from harness.sandbox.trap import Frozen
 
 LOOK_S: Final = 3.0
@@ -50,6 +57,11 @@ class Gatherer:
             processes.append(_process(pid, stacks.get(pid), with_areas=not is_late))
             if is_late and len(problems) < _STACKS:
                 problems.append(f"The mappings of process {pid} were left out for want of time.")
+        problems.extend(
+            f"{found.left_out} idle threads of process {pid} are left out."
+            for pid, found in stacks.items()
+            if found.left_out
+        )
         problems.extend(_stack_problems(processes))
         return Evidence(
             processes=tuple(processes), pressure=frozen.pressure, problems=tuple(problems)
@@ -57,8 +69,11 @@ class Gatherer:
 
 
 def _by_size(pids: Iterable[int]) -> list[int]:
-    """Return the processes, those that hold most anonymous memory first."""
-    return sorted(pids, key=lambda pid: (-rollup_of(pid).get("Anonymous", 0), pid))
+    """Return the processes, those that hold most anonymous memory first.
+
+    Of thousands ``smaps_rollup`` would take too long: it walks every page.
+    """
+    return sorted(pids, key=lambda pid: (-anonymous_bytes_of(pid), pid))
 
 
 def _name(pid: int) -> str:
@@ -71,6 +86,7 @@ def _process(pid: int, stacks: Stacks | None, *, with_areas: bool) -> Process:
     found = stacks or none
     return Process(
         pid=pid,
+        inner_pid=inner_pid(pid),
         parent=process_stat(stat).parent if stat else 0,
         command=command_of(pid),
         rollup=rollup_of(pid),

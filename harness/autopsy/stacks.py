@@ -20,15 +20,19 @@ from harness.core.autopsy import MAIN, Thread
 from harness.core.profile import Frame
 
 _LONGEST_VALUE: Final = 200
+# A program may have thousands, and evidence is to be read by people.
+MOST_THREADS: Final = 200
+MOST_FRAMES: Final = 200
 _YAMA: Final = Path("/proc/sys/kernel/yama/ptrace_scope")
 _NO_PYTHON: Final = ("Failed to find python version", "Failed to find a python", "libpython")
 _REFUSED: Final = ("Permission Denied", "Permission denied", "Operation not permitted")
 
 
 class Stacks(msgspec.Struct, frozen=True, kw_only=True):
-    """The threads of a process; or why there are none, in a whole sentence."""
+    """The threads of a process, without `left_out` idle ones; or the reason why there are none."""
 
     threads: tuple[Thread, ...] = ()
+    left_out: int = 0
     problem: str = ""
 
 
@@ -71,9 +75,16 @@ def _stacks(dump: "subprocess.Popen[bytes]", end_s: float) -> Stacks:
     if dump.returncode != 0:
         return Stacks(problem=explain(error.decode("utf-8", "replace")))
     try:
-        return Stacks(threads=threads_of(json.loads(output)))
+        return _bounded(threads_of(json.loads(output)))
     except (ValueError, KeyError, TypeError, RecursionError) as problem:
         return Stacks(problem=f"What py-spy answered cannot be read: {problem!r}.")
+
+
+def _bounded(threads: tuple[Thread, ...]) -> Stacks:
+    """Return the threads that matter most where there are too many to be kept."""
+    ranked = sorted(threads, key=lambda thread: (not thread.holds_gil, not thread.active))
+    kept = threads if len(threads) <= MOST_THREADS else tuple(ranked[:MOST_THREADS])
+    return Stacks(threads=kept, left_out=len(threads) - len(kept))
 
 
 def explain(error: str) -> str:
@@ -107,13 +118,22 @@ def threads_of(document: Iterable[Mapping[str, Any]]) -> tuple[Thread, ...]:
             thread_id=int(thread.get("os_thread_id") or thread["thread_id"]),
             active=bool(thread.get("active")),
             holds_gil=thread.get("owns_gil"),
-            stack=tuple(_frame(frame) for frame in thread["frames"]),
-            locals_=tuple(_locals(frame) for frame in thread["frames"])
-            if any(frame.get("locals") for frame in thread["frames"])
+            stack=tuple(_frame(frame) for frame in _frames(thread)),
+            locals_=tuple(_locals(frame) for frame in _frames(thread))
+            if any(frame.get("locals") for frame in _frames(thread))
             else (),
         )
         for thread in document
     )
+
+
+def _frames(thread: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the frames to keep: of a deep stack the innermost, and where it began."""
+    frames: list[Mapping[str, Any]] = thread["frames"]
+    if len(frames) <= MOST_FRAMES:
+        return frames
+    half = MOST_FRAMES // 2
+    return [*frames[:half], *frames[-half:]]
 
 
 def _name(thread: Mapping[str, Any]) -> str:

@@ -115,6 +115,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     """One process of the frozen worker.
 
     Attributes:
+        inner_pid: its number as the worker itself sees it; another one than `pid` in a container.
         command: its words.
         rollup: ``smaps_rollup``: resident, proportional, anonymous memory and so on, in bytes.
         areas: the largest mappings, put together by name.
@@ -131,11 +132,19 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     open_files: tuple[OpenFile, ...]
     threads: tuple[Thread, ...] = ()
     stack_problem: str = ""
+    inner_pid: int = 0
 
     @property
     def anonymous_bytes(self) -> int:
         """Resident anonymous memory; pages shared after a fork count in every process."""
         return self.rollup.get("Anonymous", 0)
+
+    @property
+    def own_share_bytes(self) -> int:
+        """Its share of anonymous and shared memory: a page of several is divided among them."""
+        if "Pss_Anon" not in self.rollup:
+            return self.anonymous_bytes
+        return self.rollup["Pss_Anon"] + self.rollup.get("Pss_Shmem", 0)
 
 
 class StoppedAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +163,11 @@ class StoppedAt(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     path: str | None = None
     reason: str = ""
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the snapshot had been read to its end."""
+        return self.offset_bytes is not None and self.offset_bytes >= self.size_bytes
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 Each worker ends well only if nothing of it was harmed: it checks its own work, and says so.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -24,6 +25,8 @@ from harness.core.run import Observation
 from harness.core.scenario import SandboxKind
 from harness.sandbox.contract import Order, Sandbox
 from harness.sandbox.docker import DockerSandbox
+from harness.sandbox.engine import connect
+from harness.sandbox.identity import LABEL
 from harness.sandbox.trap import Trap
 
 MIB = 2**20
@@ -185,10 +188,13 @@ def test_frozen_at_the_limit_and_unharmed(
     assert len(processes) == (2 if worker == "fork" else 1)
     assert processes[0].anonymous_bytes > LIMIT_BYTES * 0.6
     assert processes[0].areas[0].resident_bytes > MIB
-    # The peak of a run that stood still is that of one that did not.
+    # The peak of a run that stood still is that of one that did not: on a busy machine the last
+    # samples may come late, so as an interval.
     tops = [run.timeline.top.unreclaimable_bytes for run in (plain, seen) if run.timeline.top]
-    if kind is not SandboxKind.PROCESS and plain.high_water_bytes is not None:
-        assert tops[0] * (1 - SPREAD) < tops[1] < plain.high_water_bytes * (1 + SPREAD)
+    marks = [run.high_water_bytes for run in (plain, seen) if run.high_water_bytes is not None]
+    if kind is not SandboxKind.PROCESS and len(marks) == len(tops) == 2:
+        assert tops[1] < marks[0] * (1 + SPREAD)
+        assert tops[0] * (1 - SPREAD) < marks[1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -336,12 +342,13 @@ from harness.sandbox.contract import Order
 from harness.sandbox.trap import Trap
 from harness.sandbox.{module} import {name}
 
+SANDBOX = {made}
 def look(frozen):
     print("frozen", *frozen.pids, flush=True)
     time.sleep(600)
 
 folder = Path(sys.argv[1])
-{name}().run(
+SANDBOX.run(
     Order(
         command=({python!r}, "-c", "d = bytearray(64 << 20); import time; time.sleep(600)"),
         environment={{"PATH": "/usr/bin:/bin"}},
@@ -356,10 +363,48 @@ folder = Path(sys.argv[1])
 )
 """
 NAMES = {
-    SandboxKind.DOCKER: ("docker", "DockerSandbox"),
-    SandboxKind.CGROUP: ("cgroup", "CgroupSandbox"),
-    SandboxKind.PROCESS: ("process", "ProcessSandbox"),
+    SandboxKind.DOCKER: ("docker", "DockerSandbox", "DockerSandbox()"),
+    SandboxKind.CGROUP: ("cgroup", "CgroupSandbox", "CgroupSandbox()"),
+    SandboxKind.PROCESS: ("process", "ProcessSandbox", "ProcessSandbox()"),
 }
+
+
+def killed_while_its_worker_stands(
+    folder: Path, module: str, name: str, made: str
+) -> tuple[int, list[int]]:
+    """Kill a harness in the middle of its look; return its number and those that it looked at."""
+    (folder / "tmp").mkdir()
+    code = HARNESS.format(module=module, name=name, made=made, python=sys.executable)
+    harness = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert harness.stdout is not None
+    with harness.stdout as said:
+        words = said.readline().split()
+    assert words[:1] == ["frozen"]
+    harness.send_signal(signal.SIGKILL)
+    harness.wait()
+    return harness.pid, [int(word) for word in words[1:]]
+
+
+@pytest.mark.docker
+def test_a_container_that_the_engine_paused_is_gone_after_the_next_start(folder: Path) -> None:
+    sandbox = DockerSandbox(remote=True)
+    answer = sandbox.availability()
+    if not answer.works:
+        pytest.skip(f"the docker sandbox does not work here: {answer.reason}")
+    made = "DockerSandbox(remote=True)"
+    number, _ = killed_while_its_worker_stands(folder, "docker", "DockerSandbox", made)
+    with contextlib.closing(connect()) as client:
+        paused = {"label": LABEL, "status": "paused"}
+        (container,) = (
+            found
+            for found in client.containers(all=True, filters=paused)
+            if f"-{number}-" in found["Labels"][LABEL]
+        )
+        assert any(f"-{number}-" in name for name in sandbox.sweep())
+        left = client.containers(all=True, filters={"id": container["Id"]})
+        assert left == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -367,21 +412,11 @@ def test_a_frozen_worker_of_a_killed_harness_is_gone_after_the_next_start(
     kind: SandboxKind, sandbox_for: Callable[[SandboxKind], Sandbox], folder: Path
 ) -> None:
     sandbox = sandbox_for(kind)
-    module, name = NAMES[kind]
-    (folder / "tmp").mkdir()
-    code = HARNESS.format(module=module, name=name, python=sys.executable)
-    harness = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    assert harness.stdout is not None
-    with harness.stdout as said:
-        pids = [int(word) for word in said.readline().split()[1:]]
+    number, pids = killed_while_its_worker_stands(folder, *NAMES[kind])
     assert pids
-    harness.send_signal(signal.SIGKILL)
-    harness.wait()
     assert any(_lives(pid) for pid in pids), "a frozen worker outlives its harness"
     names = sandbox.sweep()
-    assert any(f"-{harness.pid}-" in found for found in names)
+    assert any(f"-{number}-" in found for found in names)
     end_s = time.monotonic() + 30
     while any(_lives(pid) for pid in pids):
         assert time.monotonic() < end_s, "the frozen worker is still there"

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from harness.autopsy.processes import areas_of, command_of, open_files_of, parse_smaps, rollup_of
-from harness.autopsy.stacks import explain, read_stacks, threads_of
+from harness.autopsy.stacks import (
+    MOST_FRAMES,
+    MOST_THREADS,
+    Stacks,
+    _bounded,
+    explain,
+    read_stacks,
+    threads_of,
+)
 from harness.core.autopsy import Process, Thread, main_thread, same_place
 from harness.core.profile import Frame
 
@@ -40,6 +48,25 @@ def test_values_are_cut() -> None:
     frame = {**FRAME, "locals": [{"name": "secret", "repr": "x" * 1000}]}
     (thread,) = threads_of([{**THREAD, "frames": [frame]}])
     assert thread.locals_ == ({"secret": "x" * 200},)
+
+
+def test_of_very_many_threads_those_at_work_are_kept() -> None:
+    document = [
+        {**THREAD, "active": False, "owns_gil": False, "os_thread_id": n} for n in range(999)
+    ]
+    document[-1] |= {"active": True, "owns_gil": True}
+    found = _bounded(threads_of(document))
+    assert len(found.threads) == MOST_THREADS
+    assert found.left_out == 999 - MOST_THREADS
+    assert found.threads[0].holds_gil
+    assert _bounded(found.threads) == Stacks(threads=found.threads)
+
+
+def test_of_a_deep_stack_both_ends_are_kept() -> None:
+    frames = [{**FRAME, "line": n} for n in range(10_000)]
+    (thread,) = threads_of([{**THREAD, "frames": frames}])
+    assert len(thread.stack) == MOST_FRAMES
+    assert (thread.stack[0].line, thread.stack[-1].line) == (0, 9999)
 
 
 @pytest.mark.parametrize(
