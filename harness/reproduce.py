@@ -61,6 +61,7 @@ class Reproduction:
         self._with_locals = with_locals
         self._limit_bytes = case.memory_limit_bytes or inquiry.ceiling_bytes
         self._problems: list[str] = []
+        self._is_undisturbed = True
 
     def answer(self) -> Answer:
         """Return the answer.
@@ -74,12 +75,13 @@ class Reproduction:
             self._case, self._limit_bytes, what="As it was", purpose=Purpose.VERDICT
         ).run
         whole, autopsy = self._autopsy(verdict)
-        at = self._stopped_at(autopsy)
+        undisturbed = autopsy if self._is_undisturbed else None
+        at = self._stopped_at(undisturbed)
         requirement = self._inquiry.requirement(self._case, whole) if whole else None
         largest = self._largest(whole)
-        heap = self._profile(verdict, autopsy)
+        heap = self._profile(verdict, undisturbed)
         against = self._against()
-        stack = autopsy.stack if autopsy else ()
+        stack = undisturbed.stack if undisturbed else ()
         own = next((frame for frame in stack if frame.is_own), None)
         answer = Answer(
             oomproof=__version__,
@@ -106,6 +108,7 @@ class Reproduction:
             largest_snapshot=largest,
             against=against,
             autopsy=autopsy,
+            autopsy_counts=self._counts(autopsy),
             runs=tuple(self._inquiry.runs),
             evidence_dir=str(self._store.folder),
             problems=(*self._problems, *heap.problems, *self._inquiry.problems),
@@ -131,19 +134,24 @@ class Reproduction:
         """Return a plain run under the ceiling, and say where the frozen one ended otherwise."""
         plain = self._inquiry.at_ceiling(self._case)
         if (plain.ending, plain.exit_code) != (frozen.ending, frozen.exit_code):
+            self._is_undisturbed = False
             self._problems.append(
                 f"The run that was frozen ended {frozen.ending} with exit code "
                 f"{frozen.exit_code}, a plain one {plain.ending} with {plain.exit_code}: being "
-                "frozen may have disturbed it, so its figures are not used."
+                "frozen may have disturbed it, so neither its figures nor its stack are used."
             )
         return plain
+
+    def _counts(self, autopsy: Autopsy | None) -> bool | None:
+        if autopsy is None:
+            return None
+        return self._is_undisturbed and autopsy.standstill.is_at_limit
 
     def _profile(self, verdict: Run, autopsy: Autopsy | None) -> Profiled:
         """Return what held the memory: at its limit, or at its peak where it passed."""
         if verdict.ending not in {*_OF_MEMORY, Ending.COMPLETED}:
             return Profiled()
-        limit_bytes = None if verdict.completed else self._limit_bytes
-        return self._profiled.make(self._case, limit_bytes, autopsy)
+        return self._profiled.make(self._case, verdict, autopsy)
 
     def _stopped_at(self, autopsy: Autopsy | None) -> StoppedAt | None:
         if autopsy is None:

@@ -36,6 +36,9 @@ def reproduce(
     with_locals: Annotated[
         bool, typer.Option("--locals", help="Keep variables' values of the stack: they hold data.")
     ] = False,
+    capture_cap: Annotated[
+        str, typer.Option(help="Cut the heap profiler's captures here; the answer says so.")
+    ] = "40MB",
     out: Annotated[Path, typer.Option(help="Where the evidence goes.")] = Path("reports/out"),
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; people's text goes to stderr.")
@@ -51,6 +54,7 @@ def reproduce(
     from harness.profiled_pass import ProfiledPass
     from harness.reproduce import Reproduction
 
+    cap_bytes = _cap_bytes(capture_cap)
     question = Question(
         name="reproduce",
         snapshot=snapshot,
@@ -79,12 +83,23 @@ def reproduce(
                 python=prepared.python,
                 node=prepared.node,
                 stop=prepared.stop,
+                cap_bytes=cap_bytes,
             ),
             with_locals=with_locals,
         ).answer()
         problems = _write(prepared, answer)
     _print(prepared, answer, problems, as_json=json)
     return 3 if answer.ending is None else 0
+
+
+def _cap_bytes(option: str) -> int:
+    from harness.core.errors import InputError
+    from harness.core.units import parse_size
+
+    try:
+        return parse_size(option)
+    except ValueError as error:
+        raise InputError(f"--capture-cap: {error}") from None
 
 
 def _write(prepared: "Asked", answer: "Answer") -> tuple[str, ...]:

@@ -83,7 +83,10 @@ def _stream(found: Answer) -> Iterable[Step]:
         yield Step(
             do="Parse the large arrays as a stream, element by element, instead of the whole "
             "file at once; try it here with --against.",
-            why="At the limit the whole snapshot had been read, so all of it is held at once.",
+            why="At the limit the whole snapshot had been read, so all of it is held at once."
+            if found.stopped_at.is_at_end
+            else "How far it had read at the limit could not be seen; one that reads all of it at "
+            "once holds all of it.",
         )
 
 

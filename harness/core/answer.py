@@ -46,6 +46,8 @@ class ProfileSummary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         total_bytes: all that was requested and alive at that moment.
         cost_bytes: what the profiler costs an empty program here; the pass got so much more.
+        extra_bytes: what it got beyond that: what the profiler held in further processes and in its
+            tables, as these said themselves when the limit was met.
         same_stack: whether it stood in the same code at its limit as the autopsy's worker; None
             where one of the two has no stack.
         files: what is kept of it, from the folder of evidence.
@@ -61,6 +63,7 @@ class ProfileSummary(msgspec.Struct, frozen=True, kw_only=True):
     capture_bytes: int
     is_cut: bool
     cost_bytes: int | None = None
+    extra_bytes: int = 0
     same_stack: bool | None = None
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -98,6 +101,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         heap: the profile held against the memory of its own pass.
         runs: every run that was made, in order.
         evidence_dir: the folder that holds all of it.
+        autopsy_counts: whether the frozen run stood within 1 % of the limit, and ended as a run
+            that was not frozen does; None where there is none. What stood further away is shown
+            with its distance; what ended otherwise is kept here, and drawn upon nowhere.
         problems: what could not be had, and why.
 
     """
@@ -128,6 +134,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     against: Against | None = None
     next_steps: tuple[Step, ...] = ()
     autopsy: Autopsy | None = None
+    autopsy_counts: bool | None = None
     runs: tuple[Run, ...] = ()
     evidence_dir: str = ""
     problems: tuple[str, ...] = ()

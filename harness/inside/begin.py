@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 _CAP_BYTES = 40_000_000
 
 
-def begin(environment: dict[str, str]) -> None:
-    """Start the profiler that `environment` asks for, and say in a status file which it is."""
+def begin(environment: dict[str, str], base_bytes: int) -> None:
+    """Start the profiler that `environment` asks for, and say in a status file which it is.
+
+    `base_bytes` is what this process held before any code of ours was loaded.
+    """
     folder = environment.get("OOMPROOF_CAPTURE")
     if not folder:
         return
-    status = Status(folder)
+    status = Status(folder, base_bytes)
     cap_bytes = int(environment.get("OOMPROOF_CAPTURE_CAP") or _CAP_BYTES)
     limit_bytes = int(environment.get("OOMPROOF_CAPTURE_LIMIT") or 0)
     lent = environment.get("OOMPROOF_MEMRAY")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.05
 _ONLY_ERRORS = 40
+# Measured on four idle children: what memray begins anew, and a thread with its stack.
+_FORK_BYTES = 1_400_000
 
 
 def start(status: Status, lent: str | None, cap_bytes: int) -> dict[str, object]:
@@ -82,7 +84,7 @@ class _Watch:
             self._lock = _thread.allocate_lock()
             # memray names the capture of a forked child itself.
             self._path = f"{self._root}.{os.getpid()}"
-            self._status.fork(os.path.basename(self._path))
+            self._status.fork(os.path.basename(self._path), _FORK_BYTES)
             if self._is_open:
                 _thread.start_new_thread(self._watch, ())
         except Exception:

@@ -19,8 +19,8 @@ _KIBIBYTE = 1024
 class Status:
     """The status file of this process, written anew at each change."""
 
-    def __init__(self, folder: str) -> None:
-        """Describe this process; nothing is written yet."""
+    def __init__(self, folder: str, base_bytes: int) -> None:
+        """Describe this process, which held `base_bytes` before us; nothing is written yet."""
         self._folder = folder
         self._stem = _free_stem(folder)
         self._reasons: list[str] = []
@@ -30,7 +30,7 @@ class Status:
             "python": ".".join(map(str, sys.version_info[:3])),
             "executable": sys.executable or "",
             "began_s": time.time(),
-            "base_bytes": resident_bytes(),
+            "base_bytes": base_bytes,
             "reasons": self._reasons,
         }
 
@@ -60,10 +60,11 @@ class Status:
         except OSError:
             pass
 
-    def fork(self, capture: str | None) -> None:
+    def fork(self, capture: str | None, profiler_bytes: int = 0) -> None:
         """Become the status of a process that was forked a moment ago.
 
-        What it shares with its parent is charged to the parent, so its base is nothing.
+        What it shares with its parent is charged to the parent, so its base is nothing, and its
+        profiler costs what a fork adds.
         """
         self._stem = _free_stem(self._folder)
         self._fields.pop("ended", None)
@@ -72,7 +73,7 @@ class Status:
             parent=os.getppid(),
             began_s=time.time(),
             base_bytes=0,
-            profiler_bytes=0,
+            profiler_bytes=profiler_bytes,
             forked=True,
             capture=capture or os.path.basename(self.path(".json")),
         )

@@ -10,6 +10,7 @@ import _thread
 import _tracemalloc
 import atexit
 import os
+import sys
 import time
 
 from .status import resident_bytes
@@ -32,6 +33,8 @@ _MOST_SITES = 2000
 # A look makes a tuple and a number of each allocation: measured, 3.6 times what tracemalloc holds.
 _LOOK_COST = 4
 _SHARE = 0.97
+# Longer than any look takes.
+_STILL_S = 60.0
 
 
 def start(status: Status, limit_bytes: int) -> dict[str, object]:
@@ -50,6 +53,8 @@ class _Table:
         self._limit_bytes = limit_bytes
         self._written_bytes = 0
         self._told_bytes = 0
+        self._told_extra_bytes = 0
+        self._kept_bytes = 0
         self._pause_until_s = 0.0
         self._lock = _thread.allocate_lock()
 
@@ -63,7 +68,8 @@ class _Table:
         try:
             self._lock = _thread.allocate_lock()
             _tracemalloc.clear_traces()  # what was before the fork is the parent's
-            self._written_bytes = self._told_bytes = 0
+            self._written_bytes = self._told_bytes = self._told_extra_bytes = 0
+            self._kept_bytes = 0
             self._status.fork(None)
             _thread.start_new_thread(self._watch, ())
         except Exception:
@@ -90,18 +96,37 @@ class _Table:
     def _look(self, growth: float) -> None:
         """Write the table if there is `growth` times as much as in the last one."""
         traced, peak = _tracemalloc.get_traced_memory()
-        if traced > max(self._told_bytes * _TOLD_GROWTH, _LEAST_BYTES):
-            self._told_bytes = traced
-            publish(self._status.path(".peak.json"), {"traced": traced, "peak": peak})
+        held_bytes = _tracemalloc.get_tracemalloc_memory()
+        extra_bytes = held_bytes + self._kept_bytes
+        if (
+            traced > max(self._told_bytes * _TOLD_GROWTH, _LEAST_BYTES)
+            or extra_bytes > self._told_extra_bytes * _TOLD_GROWTH + _LEAST_BYTES
+        ):
+            self._tell(traced, peak, extra_bytes)
         if traced < self._written_bytes * growth or traced < _LEAST_BYTES:
             return
         if time.monotonic() < self._pause_until_s or not self._has_room():
             return
         began_s = time.thread_time()
+        look_bytes = _LOOK_COST * held_bytes
+        self._tell(traced, peak, extra_bytes + look_bytes)  # before it is taken
+        before_bytes = resident_bytes() - traced - held_bytes
         self._write(traced, peak)
         self._written_bytes = traced
+        traced, peak = _tracemalloc.get_traced_memory()
+        held_bytes = _tracemalloc.get_tracemalloc_memory()
+        # Freed again, but not given back to the system by the allocator.
+        kept_bytes = self._kept_bytes + resident_bytes() - traced - held_bytes - before_bytes
+        self._kept_bytes = min(max(0, kept_bytes), look_bytes)
+        self._tell(traced, peak, held_bytes + self._kept_bytes)
         # However fast a worker grows, looking takes no more than a third of its time.
         self._pause_until_s = time.monotonic() + 2 * (time.thread_time() - began_s)
+
+    def _tell(self, traced: int, peak: int, extra_bytes: int) -> None:
+        """Say what there is, and what of this process's memory is tracemalloc's own."""
+        self._told_bytes, self._told_extra_bytes = traced, extra_bytes
+        told = {"traced": traced, "peak": peak, "extra_bytes": extra_bytes}
+        publish(self._status.path(".peak.json"), told)
 
     def _has_room(self) -> bool:
         """Whether a look fits below the limit: it must not be what the worker is killed for."""
@@ -111,7 +136,13 @@ class _Table:
         return resident_bytes() + cost < self._limit_bytes * _SHARE
 
     def _write(self, traced: int, peak: int) -> None:
-        sites, held_bytes = _sites()
+        # The others wait meanwhile: what they allocated would be in no table, nor in any figure.
+        interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(_STILL_S)
+        try:
+            sites, held_bytes = _sites()
+        finally:
+            sys.setswitchinterval(interval_s)
         listed = sorted(sites.values(), key=lambda site: -site[0])[:_MOST_SITES]
         table = {
             "at_s": time.time(),

@@ -30,6 +30,7 @@ _MOST_PROCESSES: Final = 32
 # Processes that are killed for one limit end within this of each other.
 _TOGETHER_S: Final = 0.5
 _BEGINNING: Final = ".beginning-"
+_NAME: Final = "heap profile"
 _SHORTEST_BYTES: Final = 4096
 
 
@@ -44,12 +45,14 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
         profiler_bytes: what the profiler's start and its tables cost the processes of the profile
             together, as they saw it themselves; None without a profile.
         rendering_bytes: the most memory that reading and drawing took.
+        pids: the processes of the profile, as they number themselves.
 
     """
 
     profile: Profile | None
     reasons: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    pids: frozenset[int] = frozenset()
     profiler_bytes: int | None = None
     rendering_bytes: int = 0
 
@@ -69,37 +72,39 @@ def collect(
     moment: Moment,
     cap_bytes: int = CAP_BYTES,
     bounds: Bounds | None = None,
-    name: str = "heap profile",
+    alive: frozenset[int] = frozenset(),
 ) -> Collected:
     """Read the captures in `folder`, and put the profile and its renderings beside them.
 
-    Ask for `Moment.DEATH` where the worker was killed, else for `Moment.HIGH_WATER`. Captures are
-    cut to `cap_bytes`, all together; what is damaged is left out and told of. Never raises for what
-    a worker left there.
+    Ask for `Moment.DEATH` where the worker was killed, else for `Moment.HIGH_WATER`. `alive` are
+    the processes that were seen alive at its death, as they number themselves; where none are
+    named, how their records end tells. Captures are cut to `cap_bytes`, all together; what is
+    damaged is left out and told of. Never raises for what a worker left there.
     """
+    work = _Collection(folder, moment, cap_bytes, bounds or Bounds())
     try:
-        return _Collection(folder, moment, cap_bytes, bounds or Bounds()).make(name)
+        return work.make(alive)
     finally:
         for beginning in folder.glob(f"{_BEGINNING}*"):
             with contextlib.suppress(OSError):
                 beginning.unlink()
 
 
-def keep(folder: Path, profile: Profile, *, name: str = "heap profile") -> Collected:
+def keep(folder: Path, profile: Profile) -> Collected:
     """Put a profile that was read elsewhere into `folder`, with its renderings."""
     reasons: list[str] = []
-    made = _write(folder, profile, name, reasons)
+    made = _write(folder, profile, reasons)
     own = sorted(path.name for path in folder.iterdir() if path.is_file())
     return Collected(
         profile=profile, reasons=tuple(reasons), files=tuple(dict.fromkeys((*made, *own)))
     )
 
 
-def _write(folder: Path, profile: Profile, name: str, reasons: list[str]) -> tuple[str, ...]:
+def _write(folder: Path, profile: Profile, reasons: list[str]) -> tuple[str, ...]:
     """Write the documents of a profile; what cannot be written is told of in `reasons`."""
     renders: dict[str, Callable[[], bytes]] = {
         PROFILE: lambda: encode_json(profile),
-        SPEEDSCOPE: lambda: render_speedscope(profile, name=name),
+        SPEEDSCOPE: lambda: render_speedscope(profile, name=_NAME),
     }
     made: list[str] = []
     for file, render in renders.items():
@@ -124,7 +129,7 @@ class _Collection:
         self._left_out = 0
         self._deadline_s = time.monotonic() + bounds.timeout_s
 
-    def make(self, name: str) -> Collected:
+    def make(self, alive: frozenset[int]) -> Collected:
         _remove_what_is_no_file(self._folder)
         processes = processes_in(self._folder)
         self._reasons += _fallbacks(processes)
@@ -139,9 +144,9 @@ class _Collection:
         if not seen:
             self._reasons.append(_why_nothing(processes, captured))
             return Collected(profile=None, reasons=tuple(self._reasons))
-        chosen = _at_death(seen) if self._moment is Moment.DEATH else seen
+        chosen = _at_death(seen, alive) if self._moment is Moment.DEATH else _largest(seen)
         profile = _profile(seen, chosen, self._moment, _capture_bytes(self._folder, captured))
-        files = self._render(profile, chosen, name)
+        files = self._render(profile, chosen)
         return Collected(
             profile=profile,
             reasons=tuple(self._reasons),
@@ -150,6 +155,7 @@ class _Collection:
                 one.process.profiler_bytes + one.reading.overhead_bytes for one in chosen
             ),
             rendering_bytes=self._rendering_bytes,
+            pids=frozenset(one.process.pid for one in chosen),
         )
 
     def _cut_to_cap(self, processes: Sequence[Process]) -> dict[str, int]:
@@ -185,12 +191,7 @@ class _Collection:
             self._left_out += 1
             return None
         if not _size(path):
-            self._say(
-                process,
-                "has 0 bytes: the process ended before its first allocation was written"
-                if path.is_file()
-                else "is not there",
-            )
+            self._say(process, _why_empty(process, is_there=path.is_file()))
             return None
         if process.profiler is not Profiler.MEMRAY:
             reading = read_traced(self._folder, process)
@@ -240,9 +241,9 @@ class _Collection:
     def _say(self, process: Process, what: str) -> None:
         self._reasons.append(f"The capture of process {process.pid} ({process.capture}): {what}.")
 
-    def _render(self, profile: Profile, chosen: Sequence[Seen], name: str) -> tuple[str, ...]:
+    def _render(self, profile: Profile, chosen: Sequence[Seen]) -> tuple[str, ...]:
         """Write the renderings and return the names of those that were."""
-        made = _write(self._folder, profile, name, self._reasons)
+        made = _write(self._folder, profile, self._reasons)
         return (*made, *self._flame_graph(chosen))
 
     def _flame_graph(self, chosen: Sequence[Seen]) -> Iterable[str]:
@@ -272,6 +273,14 @@ def _remove_what_is_no_file(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _why_empty(process: Process, *, is_there: bool) -> str:
+    if is_there:
+        return "has 0 bytes: the process ended before its first allocation was written"
+    if process.forked and process.cut_s is not None:
+        return "was not begun: that of its parent had reached its cap when it was forked"
+    return "is not there"
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
@@ -292,7 +301,7 @@ def _fallbacks(processes: Sequence[Process]) -> Iterable[str]:
     }
     for process in told.values():
         taken = f"{process.profiler} was taken" if process.profiler else "there is no profile"
-        yield f"{process.interpreter}: {taken}, because of {'; '.join(process.reasons)}."
+        yield f"{process.interpreter}: {taken} ({'; '.join(process.reasons)})."
 
 
 def _why_nothing(processes: Sequence[Process], captured: Sequence[Process]) -> str:
@@ -303,19 +312,36 @@ def _why_nothing(processes: Sequence[Process], captured: Sequence[Process]) -> s
     return (
         "There is no heap profile: no Python process of the worker said that it had begun. A "
         "program that is not Python has none, nor has one that was killed as it started; an "
-        "interpreter started with -I, -E or -S, or by a program that clears the environment, heeds "
-        "no PYTHONPATH."
+        "interpreter started with -I, -E or -S, or by a program that clears the environment or "
+        "sets a PYTHONPATH of its own, does not heed ours."
     )
 
 
-def _at_death(seen: Sequence[Seen]) -> Sequence[Seen]:
+def _at_death(seen: Sequence[Seen], alive: frozenset[int] = frozenset()) -> list[Seen]:
     """Return the processes that were alive when the one that holds most was killed.
 
-    A process that came to its own end, or whose record ends long before, was not.
+    Where it is not known which were, those were not that came to their own end, or whose record
+    ends long before.
     """
-    killed = [one for one in seen if not one.process.ended] or list(seen)
+    latest = _latest(seen)
+    named = [one for one in latest if one.process.pid in alive]
+    if named:
+        return named
+    killed = [one for one in latest if not one.process.ended] or latest
     victim = max(killed, key=lambda one: one.reading.total_bytes)
     return [one for one in killed if _last_s(one) >= _last_s(victim) - _TOGETHER_S]
+
+
+def _latest(seen: Sequence[Seen]) -> list[Seen]:
+    """Return the last program of each process: one that replaced itself holds nothing of before."""
+    by_pid = {one.process.pid: one for one in sorted(seen, key=lambda one: one.process.began_s)}
+    return list(by_pid.values())
+
+
+def _largest(seen: Sequence[Seen]) -> list[Seen]:
+    """Return the program of each process that held most: it ran one after the other."""
+    by_pid = {one.process.pid: one for one in sorted(seen, key=lambda one: one.reading.total_bytes)}
+    return list(by_pid.values())
 
 
 def _last_s(one: Seen) -> float:

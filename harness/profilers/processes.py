@@ -63,9 +63,17 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True):
     stacks: int
 
 
-class _Peak(msgspec.Struct, frozen=True, kw_only=True):
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process with tracemalloc says of itself between two tables, in bytes.
+
+    Attributes:
+        extra_bytes: what tracemalloc holds then, and what looking at it takes.
+
+    """
+
     traced: int
     peak: int
+    extra_bytes: int = 0
 
 
 def read_status(data: bytes) -> Process | None:
@@ -128,8 +136,21 @@ def read_traced(folder: Path, process: Process) -> Reading | None:
     made = read_table(_data(path))
     if made is None:
         return None
-    try:
-        told = msgspec.json.decode(_data(path.with_suffix(".peak.json")), type=_Peak)
-    except _UNREADABLE:
+    told = read_told(folder, process)
+    if told is None:
         return made
-    return msgspec.structs.replace(made, peak_bytes=max(made.peak_bytes or 0, told.peak))
+    return msgspec.structs.replace(
+        made,
+        peak_bytes=max(made.peak_bytes or 0, told.peak),
+        overhead_bytes=max(made.overhead_bytes, told.extra_bytes),
+    )
+
+
+def read_told(folder: Path, process: Process) -> Told | None:
+    """Return what a process with tracemalloc said of itself last, or None where it said nothing."""
+    try:
+        return msgspec.json.decode(
+            _data((folder / process.capture).with_suffix(".peak.json")), type=Told
+        )
+    except _UNREADABLE:
+        return None

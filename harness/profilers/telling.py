@@ -35,9 +35,10 @@ def notes_on(seen: Sequence[Read], chosen: Sequence[Read], moment: Moment) -> It
         yield from _unseen(one)
     left = len(seen) - len(chosen)
     if left:
+        who, held = ("process", "holds") if left == 1 else ("processes", "hold")
         yield (
-            f"{left} other {'process' if left == 1 else 'processes'} of the worker had ended "
-            "before, or came to their own end, and hold nothing here."
+            f"{left} other {who} of the worker had ended before, or made way for another program, "
+            f"and {held} nothing here."
         )
     if len(chosen) > 1 and moment is Moment.HIGH_WATER:
         yield (

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 
@@ -11,7 +11,7 @@ from harness.core.autopsy import StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
 from harness.core.encoding import encode_json
-from harness.core.profile import Moment
+from harness.core.profile import Moment, Profiler
 from harness.core.reconcile import Reconciliation
 from harness.core.requirement import Method, Requirement
 from harness.core.run import Run
@@ -47,7 +47,7 @@ def _sections(answer: Answer) -> Iterator[Section]:
     yield Section(label="In the JSON", lines=tuple(_stopped(answer.stopped_at)))
     yield Section(label="Held by", lines=tuple(_held(answer.profile, answer.sites)), is_code=True)
     yield Section(label="Profile", lines=tuple(_profile(answer.profile)))
-    yield Section(label="Heap", lines=tuple(_reconciliation(answer.heap)))
+    yield Section(label="Heap", lines=tuple(_reconciliation(answer.heap, answer.profile)))
     yield Section(label="Needs", lines=tuple(_needs(answer.requirement)))
     yield Section(label="Fits", lines=tuple(_fits(answer)))
     yield Section(label="Against", lines=tuple(_against(answer.against, answer.limit_bytes)))
@@ -80,6 +80,8 @@ def _at_limit(answer: Answer) -> Iterator[str]:
             " That is more than 1 % from the limit, so what follows is of a moment close to it, "
             "not at it."
         )
+    elif answer.autopsy_counts is False:
+        text += " It ended otherwise than a run that was not frozen, so it does not count."
     if stood.approximate:
         text += " Approximate: not the kernel's own figures or freezer."
     yield text
@@ -101,7 +103,7 @@ def _stopped(at: StoppedAt | None) -> Iterator[str]:
         return
     share = at.offset_bytes / max(1, at.size_bytes) * 100
     where = f"{at.offset_bytes:,} of {at.size_bytes:,} bytes had been read ({share:.0f} %)"
-    yield f"{where}, up to {at.path}." if at.path else f"{where}. {at.reason}"
+    yield f"{where}, up to {at.path}. {at.reason}" if at.path else f"{where}. {at.reason}"
 
 
 def _held(profile: ProfileSummary | None, sites: Sequence[SiteShare]) -> Iterator[str]:
@@ -126,18 +128,22 @@ def _profile(profile: ProfileSummary | None) -> Iterator[str]:
         f"{profile.version} saw it in a run of its own."
     )
     if profile.cost_bytes is not None:
+        extra = (
+            f", and {format_bytes(profile.extra_bytes)} that it held in further processes and "
+            "tables when the limit was met"
+            if profile.extra_bytes
+            else ""
+        )
         yield (
             f"That run got {format_bytes(profile.cost_bytes)} more: what profiling costs an empty "
-            "program here."
+            f"program here{extra}."
         )
-    if profile.same_stack is False:
-        yield "It stood in other code at its limit than the run without a profiler did."
     yield from profile.notes
 
 
-def _reconciliation(heap: Reconciliation | None) -> Iterator[str]:
+def _reconciliation(heap: Reconciliation | None, profile: ProfileSummary | None) -> Iterator[str]:
     """Yield the arithmetic that leads from what was requested to what was resident."""
-    if heap is None:
+    if heap is None or profile is None:
         return
     yield from heap.unknown
     parts = (
@@ -145,7 +151,8 @@ def _reconciliation(heap: Reconciliation | None) -> Iterator[str]:
         ("held before the profiler began", heap.base_bytes),
         ("the profiler's own", heap.profiler_bytes),
         ("the kernel's", heap.kernel_bytes),
-        ("slack of the allocator", heap.slack_bytes or None),
+        ("held by processes without a profile", heap.others_bytes),
+        (_slack_of(profile), heap.slack_bytes or None),
         ("requested but never touched", -heap.untouched_bytes if heap.untouched_bytes else None),
     )
     known = [
@@ -153,6 +160,22 @@ def _reconciliation(heap: Reconciliation | None) -> Iterator[str]:
     ]
     if heap.resident_bytes is not None and heap.remainder_bytes is not None:
         yield f"{format_bytes(heap.resident_bytes)} resident = {' '.join(known)}."
+
+
+def _slack_of(profile: ProfileSummary) -> str:
+    """Return what is resident beyond all else: slack, and what the profiler did not see."""
+    slack = "slack of the allocator"
+    if profile.is_cut:
+        return f"allocated after the capture's end, or {slack}"
+    match profile.profiler:
+        case Profiler.MEMRAY:
+            return slack
+        case Profiler.TRACEMALLOC:
+            return f"not seen by tracemalloc, or {slack}"
+        case Profiler.V8:
+            return f"outside of V8's heap, or {slack}"
+        case _ as never:
+            assert_never(never)
 
 
 def _signed(size_bytes: int, *, first: bool) -> str:

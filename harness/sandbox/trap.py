@@ -22,10 +22,12 @@ from harness.sandbox.watch import Sampler, Stopped, Watch
 POLL_S: Final = 0.001
 _NEAR: Final = 3
 _OPENED_S: Final = 2.0
+_EXTRA_S: Final = 0.01
 _LET_GO: Final = (
     "Looking at the frozen worker took longer than {seconds:g} s, so it was let go on meanwhile: "
     "what was gathered last is not of the moment at the limit."
 )
+_ENDED: Final = "The worker came to its limit, but ended before it stood still there."
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +52,8 @@ class Trap(msgspec.Struct, frozen=True, kw_only=True):
         at_bytes: the unreclaimable memory at which it is frozen.
         look: gathers evidence; bounded in time by itself, for nothing runs meanwhile.
         fate: whether it goes on afterwards.
+        extra_bytes: given its processes, what of its memory is not to be counted: a profiler's own.
+            It is asked only once the worker is over `at_bytes`.
         hold_s: for how long it may stand at most, in seconds; it goes on then, whoever looks.
 
     """
@@ -58,6 +62,7 @@ class Trap(msgspec.Struct, frozen=True, kw_only=True):
     look: Callable[[Frozen], Evidence]
     fate: Fate = Fate.GO_ON
     hold_s: float = 10.0
+    extra_bytes: Callable[[tuple[int, ...]], int] = lambda _: 0
 
 
 class Caught(Protocol):
@@ -96,6 +101,8 @@ class Lookout:
         self._last_s = 0.0
         self._last_bytes = 0
         self._is_near = False
+        self._extra_bytes = 0
+        self._extra_until_s = 0.0
         self.autopsy: Autopsy | None = None
         self.notes: tuple[str, ...] = ()
         self.held_s = 0.0
@@ -109,10 +116,12 @@ class Lookout:
         now_s = self._sampler.elapsed_s()
         size_bytes = self._size_bytes()
         if size_bytes is not None:
-            if size_bytes > trap.at_bytes:
+            at_bytes = self._at_bytes(trap, now_s, size_bytes)
+            if size_bytes > at_bytes:
                 self._trap = None
-                return self._close(trap, now_s, size_bytes)
-            self._expect(trap, now_s, size_bytes)
+                closing = msgspec.structs.replace(trap, at_bytes=at_bytes)
+                return self._close(closing, now_s, size_bytes)
+            self._expect(at_bytes, now_s, size_bytes)
         if now_s >= self._next_sample_s or self._is_waiting_for_snapshot(now_s):
             self._sampler.sample()
             self._next_sample_s = now_s + self._sampler.interval_s(self._usual_s)
@@ -140,11 +149,19 @@ class Lookout:
         slab_bytes = min(parts.kernel_bytes, int(parts.file_bytes * self._caught.slab_share))
         return parts.unreclaimable_bytes - slab_bytes
 
-    def _expect(self, trap: Trap, now_s: float, size_bytes: int) -> None:
+    def _at_bytes(self, trap: Trap, now_s: float, size_bytes: int) -> int:
+        """Return where the trap closes, what is not to be counted included."""
+        if size_bytes > trap.at_bytes + self._extra_bytes or now_s > self._extra_until_s:
+            is_asked = size_bytes > trap.at_bytes
+            self._extra_bytes = trap.extra_bytes(self._caught.pids()) if is_asked else 0
+            self._extra_until_s = now_s + _EXTRA_S
+        return trap.at_bytes + self._extra_bytes
+
+    def _expect(self, at_bytes: int, now_s: float, size_bytes: int) -> None:
         """Tell from how fast memory rises whether the next pause would be too long."""
         passed_s = max(now_s - self._last_s, 1e-6)
         rise_bytes = (size_bytes - self._last_bytes) / passed_s * POLL_S * _NEAR
-        self._is_near = size_bytes + rise_bytes > trap.at_bytes
+        self._is_near = size_bytes + rise_bytes > at_bytes
         self._last_s, self._last_bytes = now_s, size_bytes
 
     def _close(self, trap: Trap, crossed_at_s: float, crossed_bytes: int) -> Stopped | None:
@@ -154,7 +171,8 @@ class Lookout:
             with frozen(self._caught.freezer, seconds=trap.hold_s) as stands:
                 freezing_s = time.monotonic() - began_s
                 stood = self._sampler.sample(thorough=True)
-                if stood is None:  # it has just ended
+                if stood is None:
+                    self.notes = (_ENDED,)
                     return None
                 standstill = Standstill(
                     limit_bytes=trap.at_bytes,

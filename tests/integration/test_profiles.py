@@ -98,6 +98,20 @@ WORKERS = {
         forked()
     """,
 }
+WORKERS["writer"] = """
+    import os
+    kept = []
+    def hold():
+        with open(os.environ["OOMPROOF_OUTPUT"] + "/written", "wb") as file:
+            while True:
+                kept.append(bytes(200_000))  # HERE
+                file.write(bytes(600_000))
+    hold()
+"""
+KINDS = [
+    pytest.param(SandboxKind.DOCKER, marks=pytest.mark.docker),
+    SandboxKind.CGROUP,
+]
 HOLD = """
     import os, time
     kept = []
@@ -143,6 +157,7 @@ class Pass:
             environment={
                 "PATH": os.environ["PATH"],
                 "PYTHONHASHSEED": "0",
+                "OOMPROOF_OUTPUT": str(self.output),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 **({"PYTHONPATH": path} if path else {}),
             },
@@ -221,51 +236,50 @@ def at(frame: Frame) -> tuple[str, int]:
 pytestmark = pytest.mark.cgroup
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", WORKERS)
 def test_killed_worker_shows_the_line_that_holds_most(
-    name: str, in_group: Pass, snapshot: Path
+    name: str, kind: SandboxKind, profiled: Callable[[SandboxKind], Pass], snapshot: Path
 ) -> None:
-    path, line = in_group.worker(WORKERS[name])
+    made = profiled(kind)
+    path, line = made.worker(WORKERS[name])
     limit_mib = 70 if "leak" not in name else 96
-    order = in_group.order(sys.executable, path, snapshot, snapshot=snapshot, limit_mib=limit_mib)
-    _, collected = in_group.run(order)
+    order = made.order(sys.executable, path, snapshot, snapshot=snapshot, limit_mib=limit_mib)
+    _, collected = made.run(order)
     profile = profile_of(collected)
     assert at(largest(collected)) == place(path, line)
     assert profile.profiler is Profiler.MEMRAY
     assert profile.moment is Moment.DEATH
     assert not collected.reasons
     assert {"profile.json", "speedscope.json", "flamegraph.html"} < set(collected.files)
-    assert all((in_group.capture / name).is_file() for name in collected.files)
+    assert all((made.capture / name).is_file() for name in collected.files)
 
 
-@pytest.mark.docker
-def test_in_docker(profiled: Callable[[SandboxKind], Pass]) -> None:
-    docker = profiled(SandboxKind.DOCKER)
-    path, line = docker.worker(HOLD)
-    _, collected = docker.run(docker.order(sys.executable, path))
-    assert at(largest(collected)) == place(path, line)
-    assert profile_of(collected).profiler is Profiler.MEMRAY
-
-
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_child_process_behind_a_parent_or_a_shell(wrapped: bool, in_group: Pass) -> None:
-    child, line = in_group.worker(HOLD, "child.py")
-    parent, _ = in_group.worker(
-        "import subprocess, sys\nsubprocess.run([sys.executable, 'child.py'])"
-    )
+def test_child_process_behind_a_parent_or_a_shell(
+    wrapped: bool, kind: SandboxKind, profiled: Callable[[SandboxKind], Pass]
+) -> None:
+    made = profiled(kind)
+    child, line = made.worker(HOLD, "child.py")
+    parent, _ = made.worker("import subprocess, sys\nsubprocess.run([sys.executable, 'child.py'])")
     words = ("/bin/sh", "-c", f"{sys.executable} {child}; true")
-    order = in_group.order(*(words if wrapped else (sys.executable, parent)))
-    _, collected = in_group.run(order)
+    order = made.order(*(words if wrapped else (sys.executable, parent)))
+    _, collected = made.run(order)
     assert (Path(largest(collected).file).name, largest(collected).line) == (child.name, line)
     assert profile_of(collected).processes == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sizes", [(300_000, 60_000), (60_000, 300_000)])
-def test_order_of_two_allocators_follows_their_sizes(sizes: Sequence[int], in_group: Pass) -> None:
+def test_order_of_two_allocators_follows_their_sizes(
+    sizes: Sequence[int], kind: SandboxKind, profiled: Callable[[SandboxKind], Pass]
+) -> None:
+    made = profiled(kind)
     for name, size in zip(("first", "second"), sizes, strict=True):
-        in_group.worker(f"kept = []\ndef hold():\n    kept.append(bytes({size}))", f"{name}.py")
-    path, _ = in_group.worker("import first, second\nwhile True:\n    first.hold(); second.hold()")
-    _, collected = in_group.run(in_group.order(sys.executable, path))
+        made.worker(f"kept = []\ndef hold():\n    kept.append(bytes({size}))", f"{name}.py")
+    path, _ = made.worker("import first, second\nwhile True:\n    first.hold(); second.hold()")
+    _, collected = made.run(made.order(sys.executable, path))
     by_line = sites_by_line(profile_of(collected).sites)
     found = [Path(site.line.file).name for site in by_line[:2] if site.line]
     assert found == (

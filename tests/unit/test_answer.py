@@ -64,6 +64,17 @@ def test_a_full_parse_is_to_be_streamed(make_answer: Callable[..., Answer]) -> N
     assert "Raise the limit to 440 MiB only if" in text
 
 
+def test_what_could_not_be_seen_is_not_said_to_have_been_read(
+    make_answer: Callable[..., Answer],
+) -> None:
+    assert "whole snapshot had been read" in steps(make_answer())
+    for offset in (None, 0):
+        unknown = msgspec.structs.replace(WHOLE, offset_bytes=offset, reason="Mapped.")
+        text = steps(make_answer(stopped_at=unknown))
+        assert "could not be seen" in text
+        assert "whole snapshot had been read" not in text
+
+
 def test_a_streaming_worker_keeps_something(make_answer: Callable[..., Answer]) -> None:
     text = steps(make_answer(stopped_at=PART))
     assert text.startswith("Look at what is kept while $.a[7].b is read")

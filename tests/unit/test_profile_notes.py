@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.core.profile import Frame, Moment, Profiler
-from harness.profilers.collect import Seen, _at_death
+from harness.profilers.collect import Seen, _at_death, _largest
 from harness.profilers.processes import Process
 from harness.profilers.reading import Reading
 from harness.profilers.telling import notes_on
@@ -20,9 +20,10 @@ def seen(  # what a test varies
     peak: int | None = None,
     profiler: Profiler = Profiler.MEMRAY,
     cut_at_bytes: int | None = None,
+    began_s: float = 90.0,
 ) -> Seen:
     process = Process(
-        pid=pid, began_s=90.0, profiler=profiler, ended=ended, forked=forked, cut_s=cut_s
+        pid=pid, began_s=began_s, profiler=profiler, ended=ended, forked=forked, cut_s=cut_s
     )
     reading = Reading(total_bytes=total, sites=(), last_s=last_s, peak_bytes=peak)
     return Seen(process=process, reading=reading, file=Path("x"), cut_at_bytes=cut_at_bytes)
@@ -45,6 +46,19 @@ def test_who_came_to_an_end_before_the_kill_holds_nothing() -> None:
 
 def test_where_all_came_to_an_end_the_largest_counts() -> None:
     assert pids(_at_death([seen(1, total=5, ended=True), seen(2, ended=True)])) == [1, 2]
+
+
+def test_who_was_seen_alive_counts_whatever_its_record_says() -> None:
+    all_ = [seen(1, total=90, last_s=95.0), seen(2, total=50, ended=True), seen(3, total=70)]
+    assert pids(_at_death(all_, frozenset({1, 2}))) == [1, 2]
+    assert pids(_at_death(all_, frozenset({99}))) == [1, 3], "none of these: their records tell"
+
+
+def test_a_program_that_made_way_for_another_holds_nothing() -> None:
+    first, then = seen(7, total=90), seen(7, total=50, began_s=95.0)
+    assert _at_death([first, then]) == [then]
+    assert _at_death([then, first], frozenset({7})) == [then]
+    assert _largest([first, then]) == [first]
 
 
 def test_a_look_long_ago_is_still_of_a_process_that_was_killed() -> None:

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.core.autopsy import Process
 from harness.core.peaks import Parts, Peak
 from harness.core.profile import Moment, Profile, Profiler
-from harness.core.reconcile import reconcile
+from harness.core.reconcile import note_on_others, reconcile
 
 SIZE = st.integers(min_value=0, max_value=2**50)
 
@@ -28,10 +29,17 @@ def peak(anon: int, kernel: int) -> Peak:
     return Peak(peak_bytes=anon + kernel, peak_upper_bytes=None, parts=parts)
 
 
-@given(requested=SIZE, base=SIZE, profiler=SIZE, anon=SIZE, kernel=SIZE)
-def test_sum_is_exact(requested: int, base: int, profiler: int, anon: int, kernel: int) -> None:
-    made = reconcile(profile(requested, base), peak(anon, kernel), profiler_bytes=profiler)
-    assert made.unseen_bytes == base + profiler + kernel
+@given(requested=SIZE, base=SIZE, profiler=SIZE, anon=SIZE, kernel=SIZE, others=SIZE)
+def test_sum_is_exact(
+    requested: int, base: int, profiler: int, anon: int, kernel: int, others: int
+) -> None:
+    made = reconcile(
+        profile(requested, base),
+        peak(anon, kernel),
+        profiler_bytes=profiler,
+        others_bytes=others,
+    )
+    assert made.unseen_bytes == base + profiler + kernel + others
     assert made.slack_bytes is not None
     assert made.untouched_bytes is not None
     assert made.resident_bytes == (
@@ -66,3 +74,24 @@ def test_without_a_profile() -> None:
     assert made.resident_bytes == 84
     assert made.remainder_bytes is None
     assert made.unknown == ("There is no heap profile of this run.",)
+
+
+def process(*command: str, **rollup: int) -> Process:
+    return Process(
+        pid=1, parent=0, command=command, rollup=rollup, areas=(), open_files=(), threads=()
+    )
+
+
+def test_processes_without_a_profile_are_named_where_they_hold_much() -> None:
+    sort = process("sort", "-S", "1G", Pss_Anon=70, Pss_Shmem=5, Anonymous=500)
+    shell = process("/bin/sh", Anonymous=1)
+    others = (shell, sort)
+    size = sum(one.own_share_bytes for one in others)
+    assert size == 76, "what several processes share counts once"
+    made = reconcile(profile(10, 4), peak(96, 4), profiler_bytes=2, others_bytes=size)
+    assert made.remainder_bytes == 100 - 10 - 4 - 2 - 4 - 76
+    note = note_on_others(made, others)
+    assert "76 B of 100 B (76 %)" in note
+    assert "`sort -S 1G`" in note
+    small = reconcile(profile(90, 4), peak(96, 4), profiler_bytes=2, others_bytes=1)
+    assert note_on_others(small, (shell,)) == ""

@@ -9,6 +9,16 @@ understood by every Python, also by one too old to be profiled, and must never s
 import os
 import sys
 
+# What this process holds before anything is loaded for us, in bytes.
+_BASE_BYTES = 0
+try:
+    with open("/proc/self/status", "rb") as _file:
+        for _line in _file:
+            if _line.startswith((b"RssAnon:", b"RssShmem:")):
+                _BASE_BYTES += int(_line.split()[1]) * 1024
+except Exception:
+    pass
+
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _NAME = "_oomproof_inside"
 # Held, because an old Python empties a module that nobody holds.
@@ -26,7 +36,7 @@ try:
         if _SPEC is not None:
             sys.modules[_NAME] = importlib.util.module_from_spec(_SPEC)
             try:
-                importlib.import_module(_NAME + ".begin").begin(dict(os.environ))
+                importlib.import_module(_NAME + ".begin").begin(dict(os.environ), _BASE_BYTES)
             finally:
                 for _name in [name for name in sys.modules if name.startswith(_NAME)]:
                     del sys.modules[_name]
