@@ -19,6 +19,8 @@ MIB = 2**20
 LIMIT_BYTES = 128 * MIB
 pytestmark = pytest.mark.docker
 Run = Callable[..., Observation]
+# What depends on who is faster is tried again, but not where each attempt takes ten times as long.
+ATTEMPTS = 1 if os.environ.get("OOMPROOF_TEST_EMULATED") else 3
 TAKE = "data = bytearray(300 << 20)"
 
 
@@ -53,7 +55,7 @@ def test_the_user_is_an_ordinary_one(run: Run) -> None:
     assert int(seen.output.stdout_tail) != 0
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", range(ATTEMPTS))
 def test_killed_at_the_limit(run: Run, python: str, attempt: int) -> None:
     seen = run(python, "-c", TAKE)
     conclusion = conclude(seen.exit)
@@ -80,13 +82,16 @@ def test_a_burst_at_the_very_end_is_in_the_interval_or_the_interval_is_open(
     run: Run, python: str
 ) -> None:
     code = "import os, time; time.sleep(0.5); data = b'x' * (60 << 20); os._exit(0)"
-    for _ in range(3):
+    for _ in range(ATTEMPTS):
         seen = run(python, "-c", code)
         assert conclude(seen.exit).ending is Ending.COMPLETED, seen.output.stderr_tail
         if seen.high_water_bytes is not None:
             assert seen.high_water_bytes >= 60 * MIB
 
 
-def test_the_upper_end_is_mostly_known(run: Run) -> None:
-    known = [run("/bin/sleep", "0.3").high_water_bytes is not None for _ in range(5)]
-    assert any(known), "the end of a container is heard while its group is there"
+# In an emulated machine the engine is mostly the faster: nothing is lost, but the end stays open.
+if ATTEMPTS > 1:
+
+    def test_the_upper_end_is_known_at_times(run: Run) -> None:
+        marks = (run("/bin/sleep", "0.3").high_water_bytes for _ in range(5))
+        assert any(mark is not None for mark in marks), "an end is heard while the group is there"

@@ -1,6 +1,7 @@
 """A worker's group that somebody changes, or takes the worker out of, while it runs."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -59,8 +60,8 @@ def raise_limit() -> None:
     while time.monotonic() < end_s:
         for path, _, _ in os.walk("/sys/fs/cgroup"):
             group = Path(path)
-            if f"-{os.getpid()}-" not in group.name or "oomproof" not in group.name:
-                continue
+            if not re.fullmatch(rf"oomproof-\d+-{os.getpid()}-\d+-\d+", group.name):
+                continue  # nor the scope around it
             for name in ("memory.memsw.limit_in_bytes", "memory.limit_in_bytes", "memory.max"):
                 if (group / name).exists():
                     time.sleep(0.3)  # it is limited by now

@@ -23,6 +23,9 @@ ABOVE = "tests/integration/test_limits_above.py"
 TIMELINE = "tests/integration/test_timeline.py"
 # Mounting a full disk takes root, so an ordinary user's scope is left out of this row.
 FULL = "tests/integration/test_pipeline.py::test_a_full_output_folder_is_said"
+CHANGES = "tests/integration/test_group_changes.py"
+MACHINE_MEMORY = "tests/integration/test_machine_memory.py"
+DOCKER_USER = "tests/integration/test_docker_user.py"
 TRUTH = "tests/integration/test_truth.py"
 PYTEST = (
     "OOMPROOF_NO_SKIPS=1 OOMPROOF_TEST_EMULATED=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 "
@@ -74,15 +77,17 @@ def test_cgroup_v2_with_docker_and_bare(share: Path) -> None:
     run_in_machine(
         share,
         f"bash tests/vm/docker_up.sh && {PYTEST} {ENDINGS} {ABOVE} "
-        f"{AUTOPSY} {FULL} {TIMELINE} -m 'docker or cgroup' --junit-xml={xml}",
+        f"{AUTOPSY} {FULL} {TIMELINE} {CHANGES} {MACHINE_MEMORY} -m 'docker or cgroup' "
+        f"--junit-xml={xml}",
     )
     passed = results(xml)
     assert "test_ending[docker-killed at the limit]" in passed
     assert "test_ending[cgroup-killed at the limit]" in passed
     assert {"test_cgroup", "test_docker"} <= passed
     for kind in ("docker", "cgroup"):
+        assert f"test_a_kill_of_the_machine_is_from_outside[{kind}]" in passed
         assert f"test_frozen_at_the_limit_and_unharmed[threads-{kind}]" in passed
-    assert len(passed) >= 72
+    assert len(passed) >= 79
 
 
 def test_docker_with_the_systemd_driver(share: Path) -> None:
@@ -90,11 +95,12 @@ def test_docker_with_the_systemd_driver(share: Path) -> None:
     run_in_machine(
         share,
         f"bash tests/vm/docker_up.sh && docker info -f '{{{{.CgroupDriver}}}}' && "
-        f"{PYTEST} {ENDINGS} {ABOVE} -m docker --junit-xml={xml}",
+        f"{PYTEST} {ENDINGS} {ABOVE} {DOCKER_USER} {FULL} -m docker --junit-xml={xml}",
         systemd=True,
     )
     passed = results(xml)
     assert {"test_ending[docker-killed at the limit]", "test_docker"} <= passed
+    assert {"test_killed_at_the_limit[0]", "test_a_full_output_folder_is_said[docker]"} <= passed
 
 
 def test_ordinary_users_delegated_scope(share: Path) -> None:
@@ -102,13 +108,27 @@ def test_ordinary_users_delegated_scope(share: Path) -> None:
     run_in_machine(
         share,
         "bash tests/vm/user_up.sh env OOMPROOF_TEST_SCOPE=1 "
-        f"{PYTEST} {ENDINGS} {ABOVE} {AUTOPSY} -m cgroup --junit-xml={xml}",
+        f"{PYTEST} {ENDINGS} {ABOVE} {AUTOPSY} {CHANGES} -m cgroup --junit-xml={xml}",
         systemd=True,
     )
     passed = results(xml)
     assert "test_ending[cgroup-killed at the limit]" in passed
     assert "test_frozen_at_the_limit_and_unharmed[fork-cgroup]" in passed
-    assert len(passed) >= 31
+    assert len(passed) >= 33
+
+
+def test_kills_on_cgroup_v1_of_another_kernel(share: Path) -> None:
+    xml = share / "v1.xml"
+    run_in_machine(
+        share,
+        "umount /sys/fs/cgroup && mount -t tmpfs cgroups /sys/fs/cgroup && "
+        "for name in memory freezer cpu; do mkdir /sys/fs/cgroup/$name && "
+        "mount -t cgroup -o $name $name /sys/fs/cgroup/$name || exit; done; "
+        f"{PYTEST} {ABOVE} {CHANGES} {MACHINE_MEMORY} -m cgroup --junit-xml={xml}",
+    )
+    passed = results(xml)
+    assert "test_a_kill_of_the_machine_is_from_outside[cgroup]" in passed
+    assert "test_page_cache_at_the_own_limit_hides_nothing_in_a_group" in passed
 
 
 def test_truth_on_cgroup_v2(share: Path) -> None:
