@@ -15,7 +15,7 @@ from harness.core.case import Case
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.estimate import Estimate, base_of, estimate_largest
-from harness.core.profile import Frame, Profile, sites_by_line
+from harness.core.profile import Frame, Profile, own_frames, sites_by_line
 from harness.core.run import Purpose, Run
 from harness.inquiry import Inquiry, InquiryProgress
 from harness.profiled_pass import Profiled, ProfiledPass
@@ -82,7 +82,7 @@ class Reproduction:
         heap = self._profile(verdict, undisturbed)
         against = self._against()
         stack = undisturbed.stack if undisturbed else ()
-        own = next((frame for frame in stack if frame.is_own), None)
+        own = next(iter(own_frames(stack)), None)
         answer = Answer(
             oomproof=__version__,
             started_at=started_at,

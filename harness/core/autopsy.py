@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from harness.core.peaks import Sample
-from harness.core.profile import Frame, own_frame
+from harness.core.profile import Frame, own_frame, own_frames
 
 SCHEMA: Final = 1
 # A worker that stood further above its limit than this is not "at the limit".
@@ -246,4 +246,4 @@ def same_place(one: Iterable[Frame], other: Iterable[Frame]) -> bool:
 
 
 def _own_functions(stack: Iterable[Frame]) -> tuple[tuple[str, str], ...]:
-    return tuple((frame.file, frame.function) for frame in stack if frame.is_own)
+    return tuple((frame.file, frame.function) for frame in own_frames(stack))

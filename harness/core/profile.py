@@ -13,6 +13,12 @@ _FOREIGN: Final = re.compile(
     r"(^|/)(site-packages|dist-packages|node_modules)/|/lib(64)?/python\d+\.\d+/|^<|^node:|^$"
 )
 
+# A program that installers put there: it only calls what it is named after.
+_ENTRY: Final = re.compile(r"(^|/)(s?bin|Scripts)/[^/.]+$")
+_PACKAGE: Final = re.compile(r"(?:^|/)(?:site-packages|dist-packages)/([^/]+)")
+# Code that was given on the command line.
+_GIVEN: Final = frozenset({"<string>", "<stdin>"})
+
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """A place in the code: `line` counts from 1; 0 where it is not known."""
@@ -25,6 +31,12 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, order=True):
     def is_own(self) -> bool:
         """Whether the file is the user's own, not the standard library's nor a package's."""
         return _FOREIGN.search(self.file) is None
+
+    @property
+    def package(self) -> str:
+        """The installed package that the file belongs to; empty where it belongs to none."""
+        found = _PACKAGE.search(self.file)
+        return found[1] if found else ""
 
     def __str__(self) -> str:
         """Return the place as people write it; a profiler may not know the function."""
@@ -100,13 +112,30 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+def own_frames(stack: Iterable[Frame]) -> tuple[Frame, ...]:
+    """Return the frames of the user's own code in `stack`, innermost first; none of a library's.
+
+    Where no file is the user's own, code that was given on the command line is, if it is what calls
+    first. Else the worker is an installed package itself: the one that was called first.
+    """
+    frames = tuple(stack)
+    own = tuple(frame for frame in frames if frame.is_own)
+    called = tuple(frame for frame in own if not _ENTRY.search(frame.file))
+    given = tuple(frame for frame in frames if frame.file in _GIVEN)
+    if called or frames[-1:] == given[-1:]:
+        return called or given
+    package = next((frame.package for frame in reversed(frames) if frame.package), "")
+    inside = tuple(frame for frame in frames if package and frame.package == package)
+    return inside or given or own
+
+
 def own_frame(stack: Iterable[Frame]) -> Frame | None:
     """Return the innermost frame of the user's own code in `stack`, innermost first.
 
     Where none is the user's own, the innermost of all is returned; None of an empty stack.
     """
     frames = tuple(stack)
-    return next((frame for frame in frames if frame.is_own), frames[0] if frames else None)
+    return next(iter((*own_frames(frames), *frames)), None)
 
 
 def merge_sites(sites: Iterable[Site]) -> tuple[Site, ...]:

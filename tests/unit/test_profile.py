@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.core.profile import Frame, Site, merge_sites, sites_by_line
+from harness.core.profile import Frame, Site, merge_sites, own_frame, sites_by_line
 
 WORKER = Frame(function="main", file="/app/worker.py", line=7)
 OTHER = Frame(function="main", file="/app/worker.py", line=9)
@@ -53,3 +53,35 @@ def test_sites_of_one_line_keep_the_stack_of_the_largest() -> None:
 
 def test_sites_of_one_size_have_an_order() -> None:
     assert merge_sites([site(OTHER), site(WORKER)]) == merge_sites([site(WORKER), site(OTHER)])
+
+
+def frame(file: str, line: int = 1) -> Frame:
+    return Frame(function="f", file=file, line=line)
+
+
+PACKAGES = "/app/.venv/lib/python3.12/site-packages"
+JSON = frame("/usr/lib/python3.12/json/decoder.py")
+ENTRY = frame("/app/.venv/bin/etl-worker", 8)
+
+
+@pytest.mark.parametrize(
+    ("stack", "own"),
+    [
+        ([JSON, WORKER, OTHER], WORKER),
+        ([JSON, frame(f"{PACKAGES}/etl/load.py", 7), frame(f"{PACKAGES}/etl/main.py"), ENTRY], 7),
+        ([frame(f"{PACKAGES}/ijson/common.py"), frame(f"{PACKAGES}/etl/main.py", 5), ENTRY], 5),
+        ([JSON, frame(f"{PACKAGES}/etl/main.py", 5), frame("<frozen runpy>")], 5),
+        ([JSON, WORKER, frame(f"{PACKAGES}/celery/app.py"), ENTRY], WORKER),
+        ([JSON, frame("<string>", 3)], 3),
+        ([frame(f"{PACKAGES}/ijson/common.py", 9), frame("<string>", 3)], 3),
+        ([frame("<string>", 3), frame(f"{PACKAGES}/etl/main.py", 5), frame("<frozen runpy>")], 5),
+        ([JSON, frame("<string>", 4), WORKER], WORKER),
+        ([JSON, ENTRY], ENTRY),
+        ([JSON, frame("/app/bin/worker.py", 2)], 2),
+        ([JSON], JSON),
+        ([], None),
+    ],
+)
+def test_an_installed_worker_has_own_code_too(stack: list[Frame], own: Frame | int | None) -> None:
+    found = own_frame(stack)
+    assert own in {found, found.line if found else None}
