@@ -23,6 +23,7 @@ LOOK_S: Final = 3.0
 _STACK_S: Final = 2.0
 _PROCESSES: Final = 24
 _STACKS: Final = 12
+_COMMAND_CHARACTERS: Final = 60
 # The engine's init, which starts the worker and is none of it.
 _INITS: Final = frozenset({"docker-init", "tini", "catatonit"})
 
@@ -98,7 +99,18 @@ def _process(pid: int, stacks: Stacks | None, *, with_areas: bool) -> Process:
 
 
 def _stack_problems(processes: Iterable[Process]) -> Iterator[str]:
-    """Yield why there is no stack, once, where no process has one."""
+    """Yield why the process that holds most has no stack, and whose there is instead."""
     known = tuple(processes)
-    if known and not any(process.threads for process in known):
-        yield known[0].stack_problem
+    if not known or known[0].threads:
+        return
+    yield known[0].stack_problem
+    other = next((process for process in known if process.threads), None)
+    if other is not None:
+        yield (
+            f"The stack is that of `{_shown(other)}`, though `{_shown(known[0])}` holds most and "
+            "has none."
+        )
+
+
+def _shown(process: Process) -> str:
+    return " ".join(process.command)[:_COMMAND_CHARACTERS]

@@ -92,22 +92,26 @@ def explain(error: str) -> str:
     if any(words in error for words in _NO_PYTHON):
         return "This is no Python process that py-spy knows, so it has no stack of Python."
     if any(words in error for words in _REFUSED):
-        return f"py-spy was not allowed to read this process's memory. {_remedy()}"
+        return f"py-spy was not allowed to read this process's memory. {remedy(_scope())}"
     first = next((line.strip() for line in error.splitlines() if line.strip()), "it said nothing")
     return f"py-spy could not read the stacks: {first.removeprefix('Error: ').rstrip('.')}."
 
 
-def _remedy() -> str:
-    try:
-        scope = _YAMA.read_text("ascii").strip()
-    except OSError:
-        scope = "0"
+def remedy(scope: str) -> str:
+    """Return what allows py-spy to read, by the kernel's ``ptrace_scope``; see ptrace(2)."""
     if scope != "0":
         return (
             f"The kernel restricts it (kernel.yama.ptrace_scope is {scope}): allow it with "
             "`sudo sysctl kernel.yama.ptrace_scope=0`, or run oomproof as root."
         )
     return "Run oomproof as root, or as the user that the worker runs as."
+
+
+def _scope() -> str:
+    try:
+        return _YAMA.read_text("ascii").strip()
+    except OSError:  # a kernel without Yama restricts nothing
+        return "0"
 
 
 def threads_of(document: Iterable[Mapping[str, Any]]) -> tuple[Thread, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
-from harness.core.answer import Against, Answer, ProfileSummary, SiteShare
+from harness.core.answer import Against, Answer, ProfileSummary
 from harness.core.autopsy import StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
@@ -45,7 +45,7 @@ def _sections(answer: Answer) -> Iterator[Section]:
     yield Section(label="At limit", lines=tuple(_at_limit(answer)))
     yield Section(label="Stack", lines=tuple(_stack(answer)), is_code=True)
     yield Section(label="In the JSON", lines=tuple(_stopped(answer.stopped_at)))
-    yield Section(label="Held by", lines=tuple(_held(answer.profile, answer.sites)), is_code=True)
+    yield Section(label="Held by", lines=tuple(_held(answer)), is_code=True)
     yield Section(label="Profile", lines=tuple(_profile(answer.profile)))
     yield Section(label="Heap", lines=tuple(_reconciliation(answer.heap, answer.profile)))
     yield Section(label="Needs", lines=tuple(_needs(answer.requirement)))
@@ -106,10 +106,14 @@ def _stopped(at: StoppedAt | None) -> Iterator[str]:
     yield f"{where}, up to {at.path}. {at.reason}" if at.path else f"{where}. {at.reason}"
 
 
-def _held(profile: ProfileSummary | None, sites: Sequence[SiteShare]) -> Iterator[str]:
+def _held(answer: Answer) -> Iterator[str]:
+    profile, heap = answer.profile, answer.heap
     if profile is None:
         return
-    for site in (site for site in sites[:_SITES] if site.share >= _LEAST_SHARE):
+    if heap is not None and heap.others_bytes > profile.total_bytes:
+        size = format_bytes(heap.others_bytes)
+        yield f"   most  {size:>10}  processes without a heap profile; of the rest:"
+    for site in (site for site in answer.sites[:_SITES] if site.share >= _LEAST_SHARE):
         source = site.source.strip()[:_SOURCE_CHARACTERS]
         size = format_bytes(site.bytes)
         yield f"{site.share * 100:5.1f} %  {size:>10}  {site.at}  {source}".rstrip()

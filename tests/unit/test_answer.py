@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from harness.core.advice import advise
-from harness.core.answer import Against, Answer, SiteShare, top_sites
+from harness.core.answer import Against, Answer, ProfileSummary, SiteShare, top_sites
 from harness.core.autopsy import StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending, Killed
 from harness.core.estimate import Estimate
 from harness.core.profile import Frame, Moment, Profile, Profiler, Site
+from harness.core.reconcile import Reconciliation
 from harness.core.requirement import Method, Requirement
 from harness.core.run import Run
 from harness.reporters.answer import (
@@ -147,6 +148,48 @@ def test_sites_are_shares_of_all_that_was_seen() -> None:
         ("/app/w.py:1", 0.75),
         ("/app/w.py:2", 0.125),
     ]
+
+
+def test_most_that_no_profile_shows_comes_first(make_answer: Callable[..., Answer]) -> None:
+    summary = ProfileSummary(
+        profiler=Profiler.MEMRAY,
+        version="1",
+        moment=Moment.DEATH,
+        total_bytes=MIB,
+        processes=1,
+        capture_bytes=1,
+        is_cut=False,
+    )
+    heap = Reconciliation(
+        requested_bytes=MIB,
+        resident_bytes=40 * MIB,
+        base_bytes=3 * MIB,
+        profiler_bytes=5 * MIB,
+        kernel_bytes=0,
+        others_bytes=30 * MIB,
+        remainder_bytes=MIB,
+    )
+    site = SiteShare(at="/app/w.py:1", stack=(), bytes=MIB, count=1, share=0.8)
+    answer = make_answer(profile=summary, heap=heap, sites=(site,))
+    (held,) = (section for section in sections_of(answer) if section.label == "Held by")
+    assert "30 MiB  processes without a heap profile" in held.lines[0]
+    assert "80.0 %" in held.lines[1]
+    page = " ".join(render_answer(answer).split())
+    assert (
+        "40 MiB resident = 1 MiB requested + 3 MiB held before the profiler began + 5 MiB the "
+        "profiler's own + 30 MiB held by processes without a profile + 1 MiB slack of the "
+        "allocator." in page
+    )
+    assert "not seen by tracemalloc, or slack" in render_answer(
+        msgspec.structs.replace(
+            answer, profile=msgspec.structs.replace(summary, profiler=Profiler.TRACEMALLOC)
+        ),
+        width=500,
+    )
+    assert "allocated after the capture's end, or slack" in render_answer(
+        msgspec.structs.replace(answer, profile=msgspec.structs.replace(summary, is_cut=True)),
+        width=500,
+    )
 
 
 def test_the_page_is_plain_and_harmless(make_answer: Callable[..., Answer]) -> None:

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from harness.autopsy.gather import _stack_problems
 from harness.autopsy.processes import areas_of, command_of, open_files_of, parse_smaps, rollup_of
 from harness.autopsy.stacks import (
     MOST_FRAMES,
@@ -17,6 +19,7 @@ from harness.autopsy.stacks import (
     _bounded,
     explain,
     read_stacks,
+    remedy,
     threads_of,
 )
 from harness.core.autopsy import Process, Thread, main_thread, same_place
@@ -81,6 +84,12 @@ def test_of_a_deep_stack_both_ends_are_kept() -> None:
 )
 def test_refusals_are_explained(error: str, words: str) -> None:
     assert words in explain(error)
+
+
+def test_a_refusal_names_the_setting_to_change() -> None:
+    assert "sysctl kernel.yama.ptrace_scope=0" in remedy("1")
+    assert "is 2" in remedy("2")
+    assert "sysctl" not in remedy("0")
 
 
 @pytest.fixture
@@ -198,6 +207,20 @@ def thread(name: str, *, gil: bool | None = False, active: bool = False, frames:
 
 def process(*threads: Thread) -> Process:
     return Process(pid=1, parent=0, command=(), rollup={}, areas=(), open_files=(), threads=threads)
+
+
+def test_whose_stack_it_is_is_said_where_the_largest_process_has_none() -> None:
+    largest = msgspec.structs.replace(
+        process(), command=("sort", "-u"), stack_problem="It is no Python."
+    )
+    other = msgspec.structs.replace(process(thread("MainThread")), command=("python", "w.py"))
+    assert list(_stack_problems([largest, other])) == [
+        "It is no Python.",
+        "The stack is that of `python w.py`, though `sort -u` holds most and has none.",
+    ]
+    assert list(_stack_problems([largest])) == ["It is no Python."]
+    assert list(_stack_problems([other, largest])) == []
+    assert list(_stack_problems([])) == []
 
 
 def test_the_thread_at_work_is_the_one_that_grew() -> None:
