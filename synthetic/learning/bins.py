@@ -48,8 +48,8 @@ _TABLE: Final = (np.searchsorted(LOWS, np.arange(_TABLE_LENGTH), side="right") -
 def bins_of(sizes: Numbers) -> NDArray[np.int16]:
     """Return the bin of each size."""
     bins = _TABLE.take(sizes, mode="clip")
-    large = np.flatnonzero(sizes >= _TABLE_LENGTH)
-    if len(large):
+    if int(sizes.max(initial=0)) >= _TABLE_LENGTH:
+        large = np.flatnonzero(sizes >= _TABLE_LENGTH)
         found = np.searchsorted(LOWS, sizes.take(large), side="right") - 1
         bins[large] = found
     return bins

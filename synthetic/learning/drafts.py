@@ -6,7 +6,7 @@ from collections import Counter
 from synthetic.learning.bins import bin_of
 from synthetic.learning.histograms import Cells
 from synthetic.learning.maps import Key, is_map
-from synthetic.scan.kinds import Kind
+from synthetic.scan.kinds import FALSE, FLOAT, INTEGER, NULL, OPEN_ARRAY, OPEN_OBJECT, STRING, TRUE
 from synthetic.shape import Nests
 
 
@@ -100,7 +100,7 @@ class Draft:
         waiting = [self]
         while waiting:
             draft = waiting.pop()
-            if draft.has_maps or is_map(draft.kinds[Kind.OPEN_OBJECT], draft.looks()):
+            if draft.has_maps or is_map(draft.kinds[OPEN_OBJECT], draft.looks()):
                 draft.become_map(key_bytes)
             waiting += draft.members.values()
             waiting += [below for below in (draft.elements, draft.values) if below is not None]
@@ -109,7 +109,7 @@ class Draft:
         """Return what the keys of the members say of them."""
         found = {}
         for key, member in self.members.items():
-            containers = member.kinds[Kind.OPEN_OBJECT] + member.kinds[Kind.OPEN_ARRAY]
+            containers = member.kinds[OPEN_OBJECT] + member.kinds[OPEN_ARRAY]
             found[key] = Key(
                 count=member.count,
                 structure=member.structure(),
@@ -133,14 +133,14 @@ class Draft:
 
 
 _KIND_NAMES: dict[int, str] = {
-    Kind.OPEN_OBJECT: "object",
-    Kind.OPEN_ARRAY: "array",
-    Kind.STRING: "string",
-    Kind.INTEGER: "number",
-    Kind.FLOAT: "number",
-    Kind.TRUE: "boolean",
-    Kind.FALSE: "boolean",
-    Kind.NULL: "",
+    OPEN_OBJECT: "object",
+    OPEN_ARRAY: "array",
+    STRING: "string",
+    INTEGER: "number",
+    FLOAT: "number",
+    TRUE: "boolean",
+    FALSE: "boolean",
+    NULL: "",
 }
 
 

@@ -1,11 +1,9 @@
 """Folding: from the census of a text to its shape."""
 
-from collections import Counter
-
-from synthetic.learning.census import WIDTHS, Census
+from synthetic.learning.census import IS_FLOAT, WIDTHS, Census
 from synthetic.learning.drafts import Draft, TextDraft
 from synthetic.learning.histograms import Cells
-from synthetic.scan.kinds import KINDS, Kind
+from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, OPEN_ARRAY, OPEN_OBJECT, STRING
 from synthetic.scan.paths import DEEPER_NODE, ROOT_NODE, PathTree
 
 
@@ -13,11 +11,12 @@ def drafts_of(census: Census) -> dict[int, Draft]:
     """Return a draft for each node of a census's tree, with the drafts below it."""
     tree = census.tree
     drafts = {node: Draft(nodes=[node]) for node in range(len(tree))}
-    for code, count in census.kinds.counts().items():
+    for code, count in census.others.counts().items():
         node, kind = divmod(code, KINDS)
         drafts[node].kinds[kind] += count
     for (node, flags, detail, characters), count in census.numbers().items():
         drafts[node].numbers[flags, detail, characters] += count
+        drafts[node].kinds[FLOAT if flags & IS_FLOAT else INTEGER] += count
     _put_texts(census, drafts)
     for owner, cells in census.openings.sizes.cells().items():
         draft = drafts[owner // 2]
@@ -45,6 +44,8 @@ def _put_texts(census: Census, drafts: dict[int, Draft]) -> None:
             node, width = divmod(owner, WIDTHS)
             draft = drafts[node]
             (draft.keys if is_key else draft.strings)[width] = text
+            if not is_key:
+                draft.kinds[STRING] += counts_of(text.lengths)
 
 
 def _link(tree: PathTree, drafts: dict[int, Draft]) -> None:
@@ -54,7 +55,7 @@ def _link(tree: PathTree, drafts: dict[int, Draft]) -> None:
         for key, child in tree.children(node).items():
             if key is not None:
                 draft.members[key] = drafts[child]
-            elif draft.kinds[Kind.OPEN_ARRAY]:
+            elif draft.kinds[OPEN_ARRAY]:
                 draft.elements = drafts[child]
             else:
                 draft.values = drafts[child]
@@ -65,7 +66,7 @@ def _put_chains(census: Census, drafts: dict[int, Draft]) -> None:
     for node, count in census.openings.chains.items():
         draft = drafts[node]
         below = Draft(chains=count)
-        if draft.kinds[Kind.OPEN_ARRAY] >= draft.kinds[Kind.OPEN_OBJECT]:
+        if draft.kinds[OPEN_ARRAY] >= draft.kinds[OPEN_OBJECT]:
             draft.elements = below if draft.elements is None else draft.elements
             draft.elements.chains = count
         else:
@@ -83,6 +84,3 @@ def settled(census: Census) -> tuple[Draft, Draft]:
 def counts_of(cells: Cells) -> int:
     """Return how many values are in cells."""
     return sum(count for count, _ in cells.values())
-
-
-Repetitions = tuple[Counter[int], Counter[int]]

@@ -1,7 +1,5 @@
 """Histograms of sizes, kept for very many owners at once."""
 
-import numpy as np
-
 from synthetic.learning.bins import BINS, EXACT_BINS, bins_of
 from synthetic.learning.tally import Sums, Tally
 from synthetic.scan.kinds import Places
@@ -19,13 +17,18 @@ class Histogram:
 
     def add(self, owners: Places, sizes: Places) -> None:
         """Put a value of each size in the histogram of its owner."""
-        bins = bins_of(sizes)
+        if not len(sizes):
+            return
         codes = owners * BINS
+        if int(sizes.max()) < EXACT_BINS:
+            codes += sizes
+            self._counts.add(codes)
+            return
+        bins = bins_of(sizes)
         codes += bins
         self._counts.add(codes)
-        wide = np.flatnonzero(bins >= EXACT_BINS)
-        if len(wide):
-            self._sums.add(codes.take(wide), sizes.take(wide))
+        wide = (bins >= EXACT_BINS).nonzero()[0]
+        self._sums.add(codes.take(wide), sizes.take(wide))
 
     def cells(self) -> dict[int, Cells]:
         """Return the cells of each owner."""

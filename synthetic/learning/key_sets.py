@@ -7,25 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthetic.scan.containers import OBJECT, Containers
+from synthetic.scan.hashes import Hashes
 from synthetic.scan.kinds import Places
+from synthetic.scan.node_table import NodeTable
 from synthetic.scan.paths import PathTree, Values
 
-_MOST: Final = 8192
+_MOST: Final = 4096
 _MOST_OF_NODE: Final = 256
 _SIGNATURE_BITS: Final = 38
 """Sums of some thousands of such numbers are exact as floats, which numpy adds up fastest."""
+_FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
 _SEED: Final = 20_211_116
 
 Signatures = NDArray[np.float64]
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Found:
-    """A set of keys: the nodes of its values, and how many objects of the node have just these."""
+    """A set of keys of the objects of a node: the nodes of their values."""
 
     node: int
     members: tuple[int, ...]
-    count: int
 
 
 class KeySets:
@@ -35,55 +37,58 @@ class KeySets:
         self._tree = tree
         self._random = np.random.default_rng(_SEED)
         self._marks = np.empty(0)
-        self._found: dict[float, Found] = {}
+        self._table = NodeTable()
+        self._found: list[Found] = []
+        self._counts = np.zeros(_MOST, np.intp)
         self._of_node: dict[int, int] = {}
 
-    def by_node(self) -> dict[int, list[Found]]:
-        """Return the sets of keys that were seen, by the node of their objects."""
-        found: dict[int, list[Found]] = {}
-        for one in self._found.values():
-            found.setdefault(one.node, []).append(one)
+    def by_node(self) -> dict[int, list[tuple[Found, int]]]:
+        """Return the sets of keys that were seen, and how often, by the node of their objects."""
+        found: dict[int, list[tuple[Found, int]]] = {}
+        for one, count in zip(self._found, self._counts.tolist(), strict=False):
+            found.setdefault(one.node, []).append((one, count))
         return found
 
-    def signatures(self, of_values: Places, nodes: Places, count: int) -> Signatures:
+    def signatures(self, owners: Places, nodes: Places, count: int) -> Signatures:
         """Return the signature of what a block holds of each of its containers."""
         if len(self._marks) < 2 * len(self._tree):
             more = 2 * len(self._tree) + 1024
             self._marks = np.concatenate(
                 (self._marks, self._random.integers(1, 1 << _SIGNATURE_BITS, more).astype(float))
             )
-        sums = np.bincount(of_values, self._marks.take(nodes), minlength=count)
+        sums = np.bincount(owners, self._marks.take(nodes), minlength=count)
         return sums.astype(np.float64, copy=False)
 
-    def take(
-        self, values: Values, of_values: Places, containers: Containers, signatures: Signatures
-    ) -> None:
-        """Count the objects that a block closes; `of_values` is what each value is in."""
-        is_closed = (containers.closers >= 0) & (containers.contexts == OBJECT)
-        is_closed &= ~self._tree.are_maps(values.container_nodes)
-        closed = np.flatnonzero(is_closed & (signatures > 0))
+    def take(self, values: Values, containers: Containers, signatures: Signatures) -> None:
+        """Count the objects that a block closes."""
+        is_closed = containers.closers >= 0
+        is_closed &= containers.contexts == OBJECT
+        is_closed &= signatures > 0
+        if self._tree.has_maps():
+            is_closed &= ~self._tree.are_maps(values.container_nodes)
+        closed = is_closed.nonzero()[0]
         if not len(closed):
             return
-        mine = signatures.take(closed)
-        marks, firsts, counts = np.unique(mine, return_index=True, return_counts=True)
-        for mark, first, count in zip(
-            marks.tolist(), firsts.tolist(), counts.tolist(), strict=True
-        ):
-            known = self._found.get(mark)
-            if known is not None:
-                known.count += count
-                continue
-            container = int(closed[first])
-            if container > containers.inherited and container:
-                self._add(mark, count, container, values, of_values)
+        hashes = signatures.take(closed).view(np.uint64) * _FACTOR
+        numbers = self._table.find(hashes)
+        new = (numbers < 0).nonzero()[0]
+        if len(new):
+            if len(self._found) < _MOST:
+                self._add(closed.take(new), hashes.take(new), values, containers)
+                numbers[new] = self._table.find(hashes.take(new))
+            numbers = numbers.compress(numbers >= 0)
+        self._counts += np.bincount(numbers, minlength=_MOST)
 
-    def _add(
-        self, mark: float, count: int, container: int, values: Values, of_values: Places
-    ) -> None:
-        node = int(values.container_nodes[container])
-        if len(self._found) >= _MOST or self._of_node.get(node, 0) >= _MOST_OF_NODE:
-            return
-        members = values.nodes.compress(of_values == container).tolist()
-        if len(set(members)) == len(members):
+    def _add(self, closed: Places, hashes: Hashes, values: Values, containers: Containers) -> None:
+        """Add the sets of keys of objects that lie in the block, as long as there is room."""
+        _, firsts = np.unique(hashes, return_index=True)
+        for index in firsts.tolist():
+            container = int(closed[index])
+            node = int(values.container_nodes[container])
+            is_full = len(self._found) >= _MOST or self._of_node.get(node, 0) >= _MOST_OF_NODE
+            if is_full or container <= containers.inherited:
+                continue
+            members = tuple(values.nodes.compress(values.owners == container).tolist())
             self._of_node[node] = self._of_node.get(node, 0) + 1
-            self._found[mark] = Found(node=node, members=tuple(members), count=count)
+            self._table.add(int(hashes[index]), len(self._found))
+            self._found.append(Found(node=node, members=members))

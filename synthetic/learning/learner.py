@@ -16,7 +16,7 @@ from synthetic.learning.renaming import Names
 from synthetic.learning.styles import StyleSample
 from synthetic.learning.writing import Findings, nests_of, place_of
 from synthetic.scan.paths import DEEPEST, PathTree
-from synthetic.scan.scanner import Scanner
+from synthetic.scan.scanner import Block, Scanner
 from synthetic.shape import SCHEMA, Shape, Style, Width
 
 _GIANT_SHARE: Final = 200
@@ -57,8 +57,7 @@ class Learner:
         for block in self._scanner.blocks(self._counted(pieces)):
             self._style.take(block)
             self._census.take(block, self._census.tree.values_of(block))
-            self._token_bytes += int(block.ends.sum()) - int(block.starts.sum())
-            self._token_bytes += sum(s.string.content_bytes for s in block.stretches)
+            self._token_bytes += _bytes_of(block)
             yield self._bytes
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -110,6 +109,14 @@ class Learner:
             key_of=lambda node: nodes[node].key,
             name_of=name_of,
         )
+
+
+def _bytes_of(block: Block) -> int:
+    """Return how many bytes the tokens of a block take."""
+    tokens = block.tokens
+    scalar_bytes = int(tokens.scalar_ends.sum()) - int(tokens.starts.take(tokens.scalars).sum())
+    punctuation = len(tokens) - len(tokens.scalars) + len(tokens.strings)
+    return int(block.texts.contents.sum()) + scalar_bytes + punctuation
 
 
 def _inside(giants: list[Large], offset: int, end: int) -> list[tuple[int, int]]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from synthetic.scan.kinds import Bytes, Flags, Places
 
 _MINUS: Final = ord("-")
-_ZERO: Final = ord("0")
+_ZERO: Final = np.uint8(ord("0"))
+_E: Final = ord("e")
+_TO_LOWER: Final = np.uint8(0x20)
 _MOST_SHARED: Final = 256
 _MOST_SHARED_NEGATIVE: Final = 5
 _LIMB_BITS: Final = 30
@@ -19,6 +21,8 @@ _PREFIX: Final = 9
 _STEPS: Final = [1 << (_LIMB_BITS * limbs) for limbs in range(1, 129)]
 _STEP_DIGITS: Final = np.array([len(str(step)) for step in _STEPS], np.intp)
 _STEP_PREFIXES: Final = np.array([int(str(step)[:_PREFIX]) for step in _STEPS], np.intp)
+_NEGATIVE: Final = np.uint8(4)
+_EXPONENT: Final = np.uint8(2)
 _STRIDES: Final = 64
 _EXPONENT_CHARACTERS: Final = 7
 _DIGITS_OF_LIMB: Final = _LIMB_BITS * math.log10(2)
@@ -31,42 +35,39 @@ class Classes:
     Attributes:
         characters: of each in the text.
         details: of an integer, its limbs; of a float, its digits before the point or exponent.
-        negative: whether a minus stands first.
-        exponents: whether a float has one.
+        flags: NEGATIVE where a minus stands first, EXPONENT where a float has one.
 
     """
 
     characters: Places
     details: Places
-    negative: Flags
-    exponents: Flags
+    flags: Bytes
 
 
 def integer_classes(view: Bytes, starts: Places, ends: Places) -> Classes:
     """Return the classes of integers."""
     characters = ends - starts
     negative = view.take(starts) == _MINUS
-    digits = characters - negative
+    digits = characters
+    flags = negative.view(np.uint8)
+    if negative.any():
+        digits = characters - negative
+        flags = flags * _NEGATIVE
     limbs = (digits > 2).astype(np.intp)
-    doubtful = np.flatnonzero((digits == 3) & ~negative)
+    doubtful = (digits == 3).nonzero()[0]
     if len(doubtful):
-        values = _leading(view, starts.take(doubtful), 3)
-        limbs[doubtful] = values > _MOST_SHARED
-    signed = np.flatnonzero(negative & (digits <= 2))
+        at = starts.take(doubtful)
+        limbs[doubtful] = negative.take(doubtful) | (_leading(view, at, 3) > _MOST_SHARED)
+    signed = (negative & (digits <= 2)).nonzero()[0]
     if len(signed):
         small = digits.take(signed) == 1
         values = _leading(view, starts.take(signed) + 1, 1)
         limbs[signed] = ~small | (values > _MOST_SHARED_NEGATIVE)
-    large = np.flatnonzero(digits > _PREFIX)
-    if len(large):
+    if int(digits.max()) > _PREFIX:
+        large = (digits > _PREFIX).nonzero()[0]
         firsts = (starts + negative).take(large)
         limbs[large] = _limbs_of_large(view, firsts, digits.take(large))
-    return Classes(
-        characters=characters,
-        details=limbs,
-        negative=negative,
-        exponents=np.zeros(len(starts), np.bool_),
-    )
+    return Classes(characters=characters, details=limbs, flags=flags)
 
 
 def _limbs_of_large(view: Bytes, firsts: Places, digits: Places) -> Places:
@@ -99,12 +100,9 @@ def float_classes(view: Bytes, starts: Places, ends: Places) -> Classes:
         at[todo] += 1
     for index in todo.tolist():  # of hundreds of digits, which are few
         at[index] += int(np.argmin(_is_digit(view[at[index] : ends[index]])))
-    return Classes(
-        characters=characters,
-        details=at - firsts,
-        negative=negative,
-        exponents=_has_exponent(view, at, ends),
-    )
+    flags = negative * _NEGATIVE
+    flags += _has_exponent(view, at, ends) * _EXPONENT
+    return Classes(characters=characters, details=at - firsts, flags=flags)
 
 
 def _has_exponent(view: Bytes, points: Places, ends: Places) -> Flags:
@@ -112,12 +110,12 @@ def _has_exponent(view: Bytes, points: Places, ends: Places) -> Flags:
     found = np.zeros(len(points), np.bool_)
     for place in range(2, _EXPONENT_CHARACTERS):
         at = np.maximum(ends - place, points)
-        found |= (view.take(at) | 0x20) == ord("e")
+        found |= (view.take(at) | _TO_LOWER) == _E
     return found
 
 
 def _is_digit(characters: Bytes) -> Flags:
-    digits: Flags = (characters - np.uint8(_ZERO)) < 10
+    digits: Flags = (characters - _ZERO) < 10
     return digits
 
 

@@ -54,13 +54,12 @@ class Openings:
     def take(self, block: Block, values: Values) -> None:
         """Measure the containers of the next block."""
         containers = block.containers
-        of_values = containers.of_tokens.take(values.tokens)
         around = 1 if containers.bottom else 0
         still = np.flatnonzero(containers.closers[1:] < 0) + 1
         kept = containers.bottom - around
         head = slice(kept, None)
-        sizes = np.bincount(of_values, minlength=len(containers))
-        signatures = self.key_sets.signatures(of_values, values.nodes, len(containers))
+        sizes = np.bincount(values.owners, minlength=len(containers))
+        signatures = self.key_sets.signatures(values.owners, values.nodes, len(containers))
         offsets = self._offsets(block)
         before = slice(1 - around, 1 + containers.inherited)
         sizes[before] += self._open.sizes[head]
@@ -69,7 +68,7 @@ class Openings:
         closed = np.flatnonzero(containers.closers >= 0)
         if len(closed):
             self._close(block, values, closed, sizes, offsets)
-            self.key_sets.take(values, of_values, containers, signatures)
+            self.key_sets.take(values, containers, signatures)
         self._count_chains(values, containers)
         rest = np.concatenate((np.zeros(around, np.intp), still))
         self._open = _Open(
@@ -78,7 +77,7 @@ class Openings:
             offsets=np.concatenate((self._open.offsets[:kept], offsets.take(rest))),
             signatures=np.concatenate((self._open.signatures[:kept], signatures.take(rest))),
         )
-        end = block.offset_of(int(block.ends[-1]))
+        end = block.offset_of(block.tokens.end)
         self.curves.mark(self._open.nodes, self._open.sizes, self._open.offsets, end)
 
     @staticmethod
@@ -96,10 +95,13 @@ class Openings:
         is_object = containers.contexts.take(closed) == OBJECT
         closed_sizes = sizes.take(closed)
         self.sizes.add(nodes * 2 + is_object, closed_sizes)
-        places = block.ends.take(containers.closers.take(closed))
+        places = block.starts.take(containers.closers.take(closed))
+        places += 1
         ends = places + block.offset + _shifts(block, places)
         closed_offsets = offsets.take(closed)
         lengths = ends - closed_offsets
+        if int(lengths.max()) < GIANT_BYTES:
+            return
         for index in np.flatnonzero(lengths >= GIANT_BYTES).tolist():
             offset = int(closed_offsets[index])
             self.giants.add(

@@ -5,14 +5,14 @@ from typing import Final
 import numpy as np
 
 from synthetic.scan.hashes import Hashes, hashes_of
-from synthetic.scan.kinds import Kind, Kinds, Places
+from synthetic.scan.kinds import FLOAT, INTEGER, STRING, Places
 from synthetic.scan.paths import Values
 from synthetic.scan.scanner import Block
 
 _MOST: Final = 1 << 17
 """So many values are remembered, by their hashes alone."""
-STRING: Final = 0
-NUMBER: Final = 1
+STRINGS: Final = 0
+NUMBERS: Final = 1
 
 
 class Sketch:
@@ -25,13 +25,14 @@ class Sketch:
         self._hashes: list[Hashes] = []
         self._length = 0
 
-    def take(self, block: Block, values: Values, kinds: Kinds) -> None:
+    def take(self, block: Block, values: Values) -> None:
         """Look at a block, or pass over it."""
         self._blocks += 1
         if self._blocks % self._stride:
             return
-        is_number = (kinds == Kind.INTEGER) | (kinds == Kind.FLOAT)
-        at = np.flatnonzero(is_number | (kinds == Kind.STRING))
+        kinds = values.kinds
+        is_number = (kinds == INTEGER) | (kinds == FLOAT)
+        at = np.flatnonzero(is_number | (kinds == STRING))
         tokens = values.tokens.take(at)
         starts = block.starts.take(tokens)
         self._owners.append(values.nodes.take(at) * 2 + is_number.take(at))

@@ -4,14 +4,14 @@ import dataclasses
 from collections import Counter
 from typing import Final
 
-from synthetic.scan.kinds import Kind
+from synthetic.scan.kinds import CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, OPEN_ARRAY, OPEN_OBJECT
 from synthetic.scan.scanner import Block
 from synthetic.shape import Style
 
 _BLOCKS: Final = 4
 _TOKENS: Final = 4096
-_OPENS: Final = frozenset({Kind.OPEN_OBJECT, Kind.OPEN_ARRAY})
-_CLOSES: Final = frozenset({Kind.CLOSE_OBJECT, Kind.CLOSE_ARRAY})
+_OPENS: Final = frozenset({OPEN_OBJECT, OPEN_ARRAY})
+_CLOSES: Final = frozenset({CLOSE_OBJECT, CLOSE_ARRAY})
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -46,16 +46,16 @@ class StyleSample:
             self._note(kinds[index - 1], kinds[index], levels[index], gap)
 
     def _note(self, before: int, kind: int, level: int, gap: str) -> None:
-        if before == Kind.COLON:
+        if before == COLON:
             self._after_colon[_on_line(gap)] += 1
-        elif before == Kind.COMMA or (before in _OPENS and kind not in _CLOSES):
+        elif before == COMMA or (before in _OPENS and kind not in _CLOSES):
             found = self._levels.setdefault(level, _Level())
             if "\n" in gap:
                 found.on_lines += 1
                 found.indents[gap.rpartition("\n")[2]] += 1
             else:
                 found.on_one_line += 1
-                (self._after_comma if before == Kind.COMMA else self._inside)[_on_line(gap)] += 1
+                (self._after_comma if before == COMMA else self._inside)[_on_line(gap)] += 1
 
     def style(self) -> Style:
         """Return the style."""

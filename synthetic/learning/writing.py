@@ -10,8 +10,8 @@ from synthetic.learning.drafts import Draft, TextDraft, add_size
 from synthetic.learning.giants import Large
 from synthetic.learning.histograms import Cells
 from synthetic.learning.key_sets import Found
-from synthetic.learning.sketch import NUMBER, STRING, distinct_of
-from synthetic.scan.kinds import Kind
+from synthetic.learning.sketch import NUMBERS, STRINGS, distinct_of
+from synthetic.scan.kinds import FALSE, NULL, OPEN_ARRAY, OPEN_OBJECT, TRUE
 from synthetic.shape import (
     Arrays,
     Bin,
@@ -54,7 +54,7 @@ class Findings:
 
     total_bytes: int
     giants: Mapping[int, list[Large]]
-    key_sets: Mapping[int, list[Found]]
+    key_sets: Mapping[int, list[tuple[Found, int]]]
     along: Mapping[int, tuple[float, ...]]
     key_of: Callable[[int], str | None]
     name_of: Callable[[str], str]
@@ -63,15 +63,15 @@ class Findings:
 def place_of(draft: Draft, findings: Findings) -> Place:
     """Return the place of a draft."""
     kinds = draft.kinds
-    objects = kinds[Kind.OPEN_OBJECT]
+    objects = kinds[OPEN_OBJECT]
     return Place(
         count=draft.count,
-        nulls=kinds[Kind.NULL],
-        trues=kinds[Kind.TRUE],
-        falses=kinds[Kind.FALSE],
+        nulls=kinds[NULL],
+        trues=kinds[TRUE],
+        falses=kinds[FALSE],
         strings=_strings(draft, findings) if draft.strings else None,
         numbers=_numbers(draft) if draft.numbers else None,
-        arrays=_arrays(draft, findings) if kinds[Kind.OPEN_ARRAY] else None,
+        arrays=_arrays(draft, findings) if kinds[OPEN_ARRAY] else None,
         objects=_objects(draft, findings) if objects and not draft.has_maps else None,
         maps=_maps(draft, findings) if objects and draft.has_maps else None,
         nests=draft.nests,
@@ -81,7 +81,7 @@ def place_of(draft: Draft, findings: Findings) -> Place:
 def _strings(draft: Draft, findings: Findings) -> Strings:
     giants = _giants(draft, findings, "string") if _number_of(draft.strings) > 1 else []
     texts = _texts(draft.strings, giants, findings)
-    return Strings(texts=texts, distinct=_distinct(draft.repetitions[STRING], draft.strings))
+    return Strings(texts=texts, distinct=_distinct(draft.repetitions[STRINGS], draft.strings))
 
 
 def _number_of(strings: Mapping[int, TextDraft]) -> int:
@@ -138,12 +138,12 @@ def _numbers(draft: Draft) -> Numbers:
     return Numbers(
         integers=tuple(integers),
         floats=tuple(floats),
-        distinct=_unless_all(draft.repetitions[NUMBER], draft.numbers.total()),
+        distinct=_unless_all(draft.repetitions[NUMBERS], draft.numbers.total()),
     )
 
 
 def _arrays(draft: Draft, findings: Findings) -> Arrays:
-    is_one = draft.kinds[Kind.OPEN_ARRAY] == 1
+    is_one = draft.kinds[OPEN_ARRAY] == 1
     giants = [] if is_one else _giants(draft, findings, "array")
     elements = draft.elements
     return Arrays(
@@ -155,7 +155,7 @@ def _arrays(draft: Draft, findings: Findings) -> Arrays:
 
 
 def _maps(draft: Draft, findings: Findings) -> Maps:
-    is_one = draft.kinds[Kind.OPEN_OBJECT] == 1
+    is_one = draft.kinds[OPEN_OBJECT] == 1
     giants = [] if is_one else _giants(draft, findings, "object")
     return Maps(
         lengths=bins(_without(draft.objects, giants)),
@@ -175,7 +175,7 @@ def _objects(draft: Draft, findings: Findings) -> Objects:
         Member(key=findings.name_of(key), place=place_of(member, findings))
         for key, member in draft.members.items()
     ]
-    count = draft.kinds[Kind.OPEN_OBJECT]
+    count = draft.kinds[OPEN_OBJECT]
     is_fixed = all(member.place.count == count for member in members)
     return Objects(
         count=count,
@@ -188,11 +188,11 @@ def _key_sets(draft: Draft, findings: Findings) -> tuple[KeySet, ...]:
     numbers = {key: number for number, key in enumerate(draft.members)}
     sets: Counter[tuple[int, ...]] = Counter()
     for node in draft.nodes:
-        for found in findings.key_sets.get(node, ()):
+        for found, count in findings.key_sets.get(node, ()):
             keys = [findings.key_of(member) for member in found.members]
             indices = sorted(numbers[key] for key in keys if key is not None and key in numbers)
-            if len(indices) == len(found.members):
-                sets[tuple(indices)] += found.count
+            if count and len(set(indices)) == len(found.members):
+                sets[tuple(indices)] += count
     return tuple(KeySet(keys=keys, count=count) for keys, count in sets.most_common(_MOST_KEY_SETS))
 
 
@@ -204,8 +204,8 @@ def nests_of(deeper: Draft, count: int, levels: int, findings: Findings) -> Nest
         numbers=deeper.numbers,
         repetitions=deeper.repetitions,
     )
-    arrays = leaves.kinds.pop(Kind.OPEN_ARRAY, 0)
-    objects = leaves.kinds.pop(Kind.OPEN_OBJECT, 0)
+    arrays = leaves.kinds.pop(OPEN_ARRAY, 0)
+    objects = leaves.kinds.pop(OPEN_OBJECT, 0)
     return Nests(
         count=count,
         arrays=arrays,

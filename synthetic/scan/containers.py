@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from synthetic.scan.kinds import Flags, Kind, Kinds, Places, is_open
+from synthetic.scan.kinds import CLOSE_ARRAY, Flags, Kinds, Places, is_open
 
 ROOT: Final = 0
 OBJECT: Final = 1
@@ -32,6 +32,7 @@ class Containers:
         levels: how deep each is: 0 the root, 1 the outermost object or array.
         of_tokens: the number of the one that is innermost right before each token. So what opens
             a container is in the one around it, and what closes it is in it.
+        token_contexts: the context of that.
 
     """
 
@@ -43,58 +44,65 @@ class Containers:
     closers: Places
     levels: Places
     of_tokens: Places
+    token_contexts: Kinds
 
     def __len__(self) -> int:
         return len(self.contexts)
 
 
-def unopened_at(kinds: Kinds, depth: int) -> int:
-    """Return the index of the first token that closes more than is open, or -1."""
-    brackets = np.flatnonzero(kinds <= Kind.CLOSE_ARRAY)
-    steps = is_open(kinds.take(brackets)).view(np.int8) * 2 - 1
-    below = np.flatnonzero(np.cumsum(steps, dtype=np.int64) + depth < 0)
-    return int(brackets[below[0]]) if len(below) else -1
+class UnopenedError(Exception):
+    """Token `index` closes more than is open."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"token {index} closes what was never opened")
+        self.index = index
 
 
 def containers_of(kinds: Kinds, open_contexts: Kinds) -> Containers:
     """Return the containers of a block's tokens.
 
-    `open_contexts` are those open before it, outermost first, each OBJECT or ARRAY. No token may
-    close more than is open, which `unopened_at` finds.
+    `open_contexts` are those open before it, outermost first, each OBJECT or ARRAY.
+
+    Raises UnopenedError where a token closes more than is open.
     """
     depth = len(open_contexts)
-    brackets = np.flatnonzero(kinds <= Kind.CLOSE_ARRAY)
+    brackets = (kinds <= CLOSE_ARRAY).nonzero()[0]
     bracket_kinds = kinds.take(brackets)
     opens = is_open(bracket_kinds)
-    levels = np.cumsum(opens.view(np.int8) * 2 - 1, dtype=np.intp) + depth
+    levels = np.cumsum(opens.view(np.int8) * 2 - 1, dtype=np.intp)
+    levels += depth
     levels -= opens
     bottom = min(depth, int(levels.min())) if len(levels) else depth
+    if bottom < 0:
+        raise UnopenedError(int(brackets[np.argmax(levels < 0)]))
     inherited = depth - bottom
-    # Those open already are brackets before the block's own.
-    opens = np.concatenate((np.ones(inherited, np.bool_), opens))
-    levels = np.concatenate((np.arange(bottom, depth), levels)) - bottom
-    parents_of_opens, matches = _matched(opens, levels)
+    if inherited:  # those open already are brackets before the block's own
+        opens = np.concatenate((np.ones(inherited, np.bool_), opens))
+        levels = np.concatenate((np.arange(bottom, depth), levels))
+    levels -= bottom
+    open_places = opens.nonzero()[0]
+    close_places = (~opens).nonzero()[0]
+    fresh = open_places[inherited:] - inherited
+    count = len(open_places) + 1
+    parents = np.zeros(count, np.intp)
+    parents[1:], matches = _matched(opens, levels, open_places, close_places)
+    closers = np.full(count, -1, np.intp)
     # Of an opening bracket, the number of its container; number 0 is around all.
-    numbers: Places = np.cumsum(opens, dtype=np.intp)
-    open_places = np.flatnonzero(opens)
-    parents = np.zeros(len(open_places) + 1, np.intp)
-    parents[1:] = parents_of_opens
-    closers = np.full(len(parents), -1, np.intp)
-    close_places = np.flatnonzero(~opens)
-    closed = numbers.take(matches)
+    after: Places = np.cumsum(opens, dtype=np.intp)
+    closed = after.take(matches)
     closers[closed] = brackets.take(close_places - inherited)
-    after: Places = numbers.copy()
     after[close_places] = parents.take(closed)
-    contexts = np.empty(len(parents), np.uint8)
+    contexts = np.empty(count, np.uint8)
     contexts[0] = open_contexts[bottom - 1] if bottom else ROOT
     contexts[1 : 1 + inherited] = open_contexts[bottom:]
-    contexts[1 + inherited :] = _CONTEXTS.take(
-        bracket_kinds.take(open_places[inherited:] - inherited)
-    )
-    openers = np.full(len(parents), -1, np.intp)
-    openers[1 + inherited :] = brackets.take(open_places[inherited:] - inherited)
-    container_levels = np.zeros(len(parents), np.intp)
-    container_levels[1:] = levels.take(open_places) + 1
+    contexts[1 + inherited :] = _CONTEXTS.take(bracket_kinds.take(fresh))
+    openers = np.full(count, -1, np.intp)
+    openers[1 + inherited :] = brackets.take(fresh)
+    container_levels = np.zeros(count, np.intp)
+    container_levels[1:] = levels.take(open_places)
+    container_levels[1:] += bottom + 1
+    container_levels[0] = bottom
+    runs, lengths = _runs(after, inherited, brackets, len(kinds))
     return Containers(
         bottom=bottom,
         inherited=inherited,
@@ -102,12 +110,15 @@ def containers_of(kinds: Kinds, open_contexts: Kinds) -> Containers:
         parents=parents,
         openers=openers,
         closers=closers,
-        levels=container_levels + bottom,
-        of_tokens=_spread(after, inherited, brackets, len(kinds)),
+        levels=container_levels,
+        of_tokens=np.repeat(runs, lengths),
+        token_contexts=np.repeat(contexts.take(runs), lengths),
     )
 
 
-def _matched(opens: Flags, levels: Places) -> tuple[Places, Places]:
+def _matched(
+    opens: Flags, levels: Places, open_places: Places, close_places: Places
+) -> tuple[Places, Places]:
     """Return the parent's number of each opening bracket, and the opener of each closing one.
 
     Sorted by level, opening and closing brackets alternate, so that each closing one stands behind
@@ -116,28 +127,29 @@ def _matched(opens: Flags, levels: Places) -> tuple[Places, Places]:
     """
     narrow = levels.astype(np.int16) if not len(levels) or levels.max() < _DEEPEST_SHORT else levels
     order = np.argsort(narrow, kind="stable")
-    sorted_opens = opens.take(order)
-    open_spots = np.flatnonzero(sorted_opens)
-    open_places = order.take(open_spots)
+    spots = np.empty(len(order), np.intp)
+    spots[order] = np.arange(len(order))
     numbers = np.cumsum(opens)
-    follows_open = np.ones(len(open_places), np.bool_)
-    behind = open_places > 0
-    follows_open[behind] = opens.take(open_places[behind] - 1)
-    direct = np.zeros(len(open_places), np.intp)
-    direct[behind] = numbers.take(open_places[behind] - 1)
-    sources = np.maximum.accumulate(np.where(follows_open, np.arange(len(open_places)), 0))
+    before = open_places - 1
+    # That of the bracket right before, which is right where that one opens; 0 before the first.
+    direct = numbers.take(before)
+    follows_open = opens.take(before)
+    if len(open_places) and open_places[0] == 0:
+        direct[0], follows_open[0] = 0, True
+    by_level = np.argsort(spots.take(open_places), kind="stable")
+    firsts = np.where(follows_open.take(by_level), np.arange(len(by_level)), 0)
+    sources = by_level.take(np.maximum.accumulate(firsts))
     parents = np.empty(len(open_places), np.intp)
-    parents[numbers.take(open_places) - 1] = direct.take(sources)
-    close_spots = np.flatnonzero(~sorted_opens)
-    matches = np.empty(len(close_spots), np.intp)
-    close_numbers = np.cumsum(~opens) - 1
-    matches[close_numbers.take(order.take(close_spots))] = order.take(close_spots - 1)
-    return parents, matches
+    parents[by_level] = direct.take(sources)
+    return parents, order.take(spots.take(close_places) - 1)
 
 
-def _spread(after: Places, inherited: int, brackets: Places, count: int) -> Places:
-    """Return the container of each token: that which the last bracket before it left open."""
+def _runs(after: Places, inherited: int, brackets: Places, count: int) -> tuple[Places, Places]:
+    """Return the containers of runs of tokens, and how long each is.
+
+    A token is in what the last bracket before it left open.
+    """
     first = int(after[inherited - 1]) if inherited else 0
     runs = np.concatenate(([first], after[inherited:]))
     edges = np.concatenate(([-1], brackets, [count - 1]))
-    return np.repeat(runs, np.diff(edges))
+    return runs, edges[1:] - edges[:-1]

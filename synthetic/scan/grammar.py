@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 
 from synthetic.scan.containers import ARRAY, OBJECT, ROOT
-from synthetic.scan.kinds import KINDS, SCALAR, Kind, Kinds
+from synthetic.scan.kinds import COMMA, OPEN_OBJECT, SCALAR, STRING, Kind, Kinds
 
-_CONTEXTS: Final = 3
+_KIND_BITS: Final = 4
 _OPENS: Final = (Kind.OPEN_OBJECT, Kind.OPEN_ARRAY)
-_VALUES: Final = (*_OPENS, Kind.STRING, SCALAR)
-_VALUE_ENDS: Final = (Kind.STRING, SCALAR, Kind.CLOSE_OBJECT, Kind.CLOSE_ARRAY)
+_VALUES: Final = (*_OPENS, Kind.STRING, Kind(SCALAR))
+_VALUE_ENDS: Final = (Kind.STRING, Kind(SCALAR), Kind.CLOSE_OBJECT, Kind.CLOSE_ARRAY)
 
 
 def _rules() -> dict[tuple[int, Kind], tuple[Kind, ...]]:
@@ -30,16 +30,16 @@ def _rules() -> dict[tuple[int, Kind], tuple[Kind, ...]]:
     return rules
 
 
-def _table() -> Kinds:
-    table = np.zeros((_CONTEXTS, KINDS, KINDS), np.uint8)
+def _table() -> bytes:
+    """Return, by two kinds that follow each other, the contexts that they may do so in: as bits."""
+    table = bytearray(256)
     for (context, kind), befores in _rules().items():
         for before in befores:
-            table[context, before, kind] = 1
-    return table.ravel()
+            table[before << _KIND_BITS | kind] |= 1 << context
+    return bytes(table)
 
 
 _ALLOWED: Final = _table()
-_BEFORE_KEY: Final = np.isin(np.arange(KINDS), [Kind.OPEN_OBJECT, Kind.COMMA])
 
 
 def mark_keys(kinds: Kinds, contexts: Kinds, before: int) -> Kinds:
@@ -47,20 +47,21 @@ def mark_keys(kinds: Kinds, contexts: Kinds, before: int) -> Kinds:
     befores = np.empty(len(kinds), np.uint8)
     befores[0] = before
     befores[1:] = kinds[:-1]
-    is_key = (kinds == Kind.STRING) & (contexts == OBJECT) & _BEFORE_KEY.take(befores)
-    kinds[is_key] = Kind.KEY
+    are_keys = befores == COMMA
+    are_keys |= befores == OPEN_OBJECT
+    are_keys &= contexts == OBJECT
+    are_keys &= kinds == STRING
+    kinds += are_keys.view(np.uint8)  # the number of KEY is one more than that of STRING
     befores[1:] = kinds[:-1]
     return befores
 
 
 def misplaced_at(kinds: Kinds, contexts: Kinds, befores: Kinds) -> int:
     """Return the index of the first token that may not stand where it does, or -1."""
-    codes = contexts.astype(np.uint16)
-    codes *= KINDS
-    codes += befores
-    codes *= KINDS
-    codes += kinds
-    allowed = _ALLOWED.take(codes)
+    pairs = befores << _KIND_BITS
+    pairs |= kinds
+    allowed = np.frombuffer(pairs.tobytes().translate(_ALLOWED), np.uint8)
+    allowed = allowed & (np.uint8(1) << contexts)
     if allowed.all():
         return -1
     return int(np.argmin(allowed))

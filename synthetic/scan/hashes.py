@@ -23,17 +23,22 @@ def hashes_of(text: bytes, starts: Places, lengths: Places) -> Hashes:
     """Return a hash of each piece of a text: its first 512 bytes, its last 8, and its length."""
     padded = text + bytes(_WORD_BYTES)
     words = np.ndarray(shape=(len(text) + 1,), dtype="<u8", buffer=padded, strides=(1,))
-    hashes = lengths.astype(np.uint64) * _SALT
-    hashes = mixed(hashes, words[starts] & _MASKS.take(np.minimum(lengths, _WORD_BYTES)))
-    todo = np.flatnonzero(lengths > _WORD_BYTES)
+    found = words[starts]
+    found &= _MASKS.take(lengths, mode="clip")
+    hashes = lengths.astype(np.uint64)
+    hashes *= _SALT
+    hashes = mixed(hashes, found)
+    todo = (lengths > _WORD_BYTES).nonzero()[0]
     for round_ in range(1, _ROUNDS):
         if not len(todo):
             return hashes
-        at = starts.take(todo) + round_ * _WORD_BYTES
-        left = lengths.take(todo) - round_ * _WORD_BYTES
-        hashes[todo] = mixed(
-            hashes.take(todo), words[at] & _MASKS.take(np.minimum(left, _WORD_BYTES))
-        )
+        at = starts.take(todo)
+        at += round_ * _WORD_BYTES
+        left = lengths.take(todo)
+        left -= round_ * _WORD_BYTES
+        found = words[at]
+        found &= _MASKS.take(left, mode="clip")
+        hashes[todo] = mixed(hashes.take(todo), found)
         todo = todo.compress(left > _WORD_BYTES)
     if len(todo):
         ends = starts.take(todo) + lengths.take(todo)
@@ -43,6 +48,7 @@ def hashes_of(text: bytes, starts: Places, lengths: Places) -> Hashes:
 
 def mixed(hashes: Hashes, more: Hashes) -> Hashes:
     """Return hashes into which as many more words are mixed."""
-    result: Hashes = (hashes ^ more) * _FACTOR
+    result: Hashes = hashes ^ more
+    result *= _FACTOR
     result ^= result >> _SHIFT
     return result

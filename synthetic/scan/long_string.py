@@ -4,6 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from synthetic.scan.bits import WORD
+from synthetic.scan.characters import leads_of
 from synthetic.scan.errors import InvalidJsonError
 from synthetic.scan.kinds import Bytes
 from synthetic.scan.marks import escapes_of
@@ -65,8 +67,11 @@ class LongString:
         view = np.frombuffer(quoted, np.uint8)
         start = self.offset + self.content_bytes
         check_characters(content, view, start)
+        padded = np.concatenate((view, np.zeros(-len(view) % WORD, np.uint8)))
+        leads = leads_of(quoted, padded, len(quoted))
+        edges = np.array([0]), np.array([len(quoted)])
         try:
-            texts = texts_of(view, np.array([0]), np.array([len(quoted)]), escapes_of(quoted, view))
+            texts = texts_of(view, *edges, leads, escapes_of(quoted, view))
         except InvalidJsonError as error:
             raise InvalidJsonError(start + error.offset, error.reason) from None
         self.content_bytes += len(content)

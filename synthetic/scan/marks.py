@@ -1,61 +1,91 @@
-"""Marks: the quotes, brackets, colons and commas that are no part of a string."""
+"""Marks: which bytes of a text are quotes, brackets, colons, commas, or belong to scalars."""
 
-import dataclasses
 from typing import Final
 
 import numpy as np
 
-from synthetic.scan.kinds import MARKS, Bytes, Flags, Kind, Kinds, Places
+from synthetic.scan.bits import WORD, put_parities
+from synthetic.scan.kinds import Bytes, Flags, Places
 
 _BACKSLASH: Final = 0x5C
 _QUOTE: Final = 0x22
-_TABLE: Final = bytes(MARKS.get(bytes([byte]), 0) for byte in range(256))
+_SPACE: Final = 0x20
+_TO_LOWER: Final = np.uint8(0x20)
+_OPEN: Final = ord("{")  # also "[" with the bit of lower case
+_CLOSE: Final = ord("}")  # also "]"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Marks:
-    """The marks of a text that begins outside of any string.
+    """What the bytes of a text are that begins outside of any string.
+
+    The arrays are used again for the next text: new ones would be pushed out of the processor's
+    cache, which costs more than all that is done with them.
 
     Attributes:
-        kinds: of each; a string is one mark.
-        starts: where each begins.
-        ends: where each ends; of a string, behind its closing quote.
+        padded: the bytes, and some spaces behind them, so that whole words are filled.
+        lower: the same in lower case.
+        marks: which are brackets, colons and commas, outside of strings.
+        openings: which are quotes that open a string.
+        scalars: which belong to numbers and literals, or to nothing that may be there.
+        ends_in_string: whether the text ends in a string.
         escapes: the backslashes that escape the byte behind them, in and outside of strings.
-        unfinished_at: where the string begins that the text ends in; None outside of strings.
+        spare: flags for whoever needs some, for a while.
 
     """
 
-    kinds: Kinds
-    starts: Places
-    ends: Places
+    padded: Bytes
+    lower: Bytes
+    marks: Flags
+    openings: Flags
+    scalars: Flags
+    spare: tuple[Flags, Flags, Flags]
     escapes: Places
-    unfinished_at: int | None
+    ends_in_string: bool
 
+    def __init__(self) -> None:
+        self._bytes = np.empty((2, 0), np.uint8)
+        self._flags = np.empty((6, 0), np.bool_)
 
-def marks_of(text: bytes, view: Bytes) -> Marks:
-    """Return the marks of a text; `view` are its bytes as an array."""
-    classes = np.frombuffer(text.translate(_TABLE), np.uint8)
-    places = np.flatnonzero(classes != 0)
-    escapes = escapes_of(text, view)
-    if len(escapes):
-        places = _without_escaped_quotes(places, view, escapes)
-    kinds = classes.take(places)
-    is_quote = kinds == Kind.STRING
-    inside = (np.cumsum(is_quote, dtype=np.uint8) & 1).view(np.bool_)
-    # An opening quote is inside what it opens, a closing one is outside; other marks count outside.
-    kept = is_quote == inside
-    quotes = places.compress(is_quote)
-    starts = places.compress(kept)
-    kinds = kinds.compress(kept)
-    unfinished_at = None
-    if len(quotes) & 1:
-        unfinished_at = int(quotes[-1])
-        quotes, starts, kinds = quotes[:-1], starts[:-1], kinds[:-1]
-    ends = starts + 1
-    ends[np.flatnonzero(kinds == Kind.STRING)] = quotes[1::2] + 1
-    return Marks(
-        kinds=kinds, starts=starts, ends=ends, escapes=escapes, unfinished_at=unfinished_at
-    )
+    def read(self, text: bytes, view: Bytes) -> None:
+        """Find the marks of a text; `view` are its bytes as an array."""
+        self._make_room(len(view))
+        padded, lower, marks, scalars = self.padded, self.lower, self.marks, self.scalars
+        padded[: len(view)] = view
+        padded[len(view) :] = _SPACE
+        quotes, in_string, found = self.spare
+        np.equal(padded, _QUOTE, quotes)
+        self.escapes = escapes_of(text, view)
+        if len(self.escapes):
+            quotes[self.escapes + 1] = False
+        put_parities(quotes, in_string)
+        self.ends_in_string = bool(in_string[-1])
+        np.logical_and(quotes, in_string, self.openings)
+        np.bitwise_or(padded, _TO_LOWER, lower)
+        np.equal(lower, _OPEN, marks)
+        marks |= np.equal(lower, _CLOSE, found)
+        marks |= np.equal(padded, ord(":"), found)
+        marks |= np.equal(padded, ord(","), found)
+        np.greater(marks, in_string, marks)  # where the one is set and the other is not
+        in_string |= quotes
+        in_string |= marks
+        self._add_spaces(in_string)
+        np.logical_not(in_string, scalars)
+
+    def _add_spaces(self, others: Flags) -> None:
+        found = self.spare[2]
+        others |= np.equal(self.padded, _SPACE, found)
+        if int(self.padded.min()) < _SPACE:
+            for space in b"\n\r\t":
+                others |= np.equal(self.padded, space, found)
+
+    def _make_room(self, length: int) -> None:
+        room = (length // WORD + 1) * WORD
+        if room > self._bytes.shape[1]:
+            self._bytes = np.empty((2, room), np.uint8)
+            self._flags = np.empty((6, room), np.bool_)
+        self.padded, self.lower = self._bytes[:, :room]
+        self.marks, self.openings, self.scalars, *spare = self._flags[:, :room]
+        self.spare = (spare[0], spare[1], spare[2])
 
 
 def escapes_of(text: bytes, view: Bytes) -> Places:
@@ -63,20 +93,10 @@ def escapes_of(text: bytes, view: Bytes) -> Places:
     if b"\\" not in text:
         return np.empty(0, np.intp)
     places = np.flatnonzero(view == _BACKSLASH)
-    numbers = np.arange(len(places))
     begins = np.ones(len(places), np.bool_)
     np.not_equal(places[1:], places[:-1] + 1, out=begins[1:])
+    if begins.all():
+        return places
+    numbers = np.arange(len(places))
     firsts = np.maximum.accumulate(np.where(begins, numbers, 0))
     return places.compress((numbers - firsts) & 1 == 0)
-
-
-def _without_escaped_quotes(places: Places, view: Bytes, escapes: Places) -> Places:
-    escaped = escapes + 1
-    if escaped[-1] == len(view):
-        escaped = escaped[:-1]
-    quotes = escaped[view[escaped] == _QUOTE]
-    if not len(quotes):
-        return places
-    kept: Flags = np.ones(len(places), np.bool_)
-    kept[np.searchsorted(places, quotes)] = False
-    return places.compress(kept)

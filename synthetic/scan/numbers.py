@@ -1,147 +1,160 @@
 """Numbers and literals: told apart by their text, and checked."""
 
+import dataclasses
 from typing import Final
 
 import numpy as np
 
+from synthetic.scan.bits import places_of
 from synthetic.scan.errors import InvalidJsonError
-from synthetic.scan.kinds import Bytes, Flags, Kind, Kinds, Places
+from synthetic.scan.kinds import (
+    FALSE,
+    FLOAT,
+    INTEGER,
+    NULL,
+    TRUE,
+    Bytes,
+    Flags,
+    Kind,
+    Kinds,
+    Places,
+)
+from synthetic.scan.marks import Marks
 
-_DIGIT: Final = 1
-_MINUS: Final = 2
-_FRACTION: Final = 4  # . e E +
-_OTHER: Final = 8
-
-
-def _class_of(byte: int) -> int:
-    if chr(byte) in "0123456789":
-        return _DIGIT
-    if chr(byte) in ".eE+":
-        return _FRACTION
-    return _MINUS if byte == ord("-") else _OTHER
-
-
-_CLASSES: Final = np.array([_class_of(byte) for byte in range(256)], np.uint8)
-_LITERALS: Final = {b"true": Kind.TRUE, b"false": Kind.FALSE, b"null": Kind.NULL}
+_TO_LOWER: Final = np.uint8(0x20)
+_ZERO: Final = np.uint8(ord("0"))
+_A: Final = np.uint8(ord("a"))
 _WORD: Final = 4
 
 
-def kinds_of_scalars(view: Bytes, starts: Places, ends: Places) -> Kinds:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Oddities:
+    """What of a text's scalars is no digit, and has to be looked at.
+
+    Attributes:
+        specials: the signs, points and exponents, and all that is neither these nor a letter.
+        strays: letters in numbers.
+
+    """
+
+    specials: Places
+    strays: Places
+
+    def before(self, end: int) -> "Oddities":
+        """Return those before a byte."""
+        return Oddities(
+            specials=self.specials[: np.searchsorted(self.specials, end)],
+            strays=self.strays[: np.searchsorted(self.strays, end)],
+        )
+
+
+def oddities_of(marks: Marks) -> Oddities:
+    """Return what is odd about the scalars of a text, found byte by byte.
+
+    It writes over the flags of other bytes, so the tokens must have been found before.
+    """
+    digits, letters, numeric = marks.spare
+    strays, exponents = marks.marks, marks.openings
+    np.less(np.subtract(marks.padded, _ZERO, digits.view(np.uint8)), 10, digits)
+    np.less(np.subtract(marks.lower, _A, letters.view(np.uint8)), 26, letters)
+    letters &= marks.scalars
+    np.greater(marks.scalars, letters, numeric)
+    np.equal(marks.lower, ord("e"), exponents)
+    exponents &= letters
+    exponents[1:] &= digits[:-1]
+    exponents[0] = strays[0] = False
+    np.logical_and(letters[1:], numeric[:-1], strays[1:])
+    np.greater(strays, exponents, strays)
+    np.greater(numeric, digits, numeric)
+    numeric |= exponents
+    return Oddities(specials=places_of(numeric), strays=places_of(strays))
+
+
+def _are_digits(characters: Bytes) -> Flags:
+    digits: Flags = (characters - _ZERO) < 10
+    return digits
+
+
+def kinds_of_scalars(padded: Bytes, starts: Places, ends: Places, odd: Oddities) -> Kinds:
     """Return the kind of each scalar of a text: INTEGER, FLOAT, TRUE, FALSE or NULL.
 
     Raises InvalidJsonError, with the offset in the text, for the first that is none of these.
     """
-    kinds = np.full(len(starts), Kind.INTEGER, np.uint8)
-    firsts = view.take(starts)
-    is_word = _CLASSES.take(firsts) == _OTHER
+    kinds = np.full(len(starts), INTEGER, np.uint8)
+    firsts = padded.take(starts)
+    signed = firsts == ord("-")
+    is_word = ~(_are_digits(firsts) | signed)
+    wrong: list[Places] = []
     words = np.flatnonzero(is_word)
     if len(words):
-        kinds[words] = _literals(view, starts.take(words), ends.take(words))
-    numbers = np.flatnonzero(~is_word) if len(words) else np.arange(len(starts))
-    if len(numbers):
-        kinds[numbers] = _numbers(view, starts.take(numbers), ends.take(numbers))
-    return kinds
-
-
-def _literals(view: Bytes, starts: Places, ends: Places) -> Kinds:
-    kinds = np.zeros(len(starts), np.uint8)
-    lengths = ends - starts
-    for word, kind in _LITERALS.items():
-        found = np.flatnonzero(lengths == len(word))
-        for index, byte in enumerate(word):
-            found = found.compress(view.take(starts.take(found) + index) == byte)
-        kinds[found] = kind
-    if not kinds.all():
-        bad = int(np.argmin(kinds))
-        raise InvalidJsonError(int(starts[bad]), _not_json(view, int(starts[bad]), int(ends[bad])))
-    return kinds
-
-
-def _numbers(view: Bytes, starts: Places, ends: Places) -> Kinds:
-    """Tell integers from floats; each begins with a digit, a sign, a point or an exponent."""
-    lengths = ends - starts
-    before = np.cumsum(lengths) - lengths
-    places = np.repeat(starts - before, lengths)
-    places += np.arange(len(places))
-    text = view.take(places)
-    classes = _CLASSES.take(text)
-    seen = np.bitwise_or.reduceat(classes, before)
-    bad = np.flatnonzero(
-        (seen >= _OTHER)
-        | _starts_wrong(view, starts, lengths)
-        | (_CLASSES.take(view.take(ends - 1)) != _DIGIT)
-    )
-    kinds = np.where(seen & _FRACTION, Kind.FLOAT, Kind.INTEGER).astype(np.uint8)
-    # A sign or a point inside: only these need a closer look.
-    inner = np.flatnonzero(seen & (_FRACTION | _MINUS | _OTHER))
-    if len(inner):
-        wrong = _wrong_inside(text, classes, before)
-        bad = np.union1d(bad, wrong)
-    if len(bad):
-        first = int(bad[0])
+        kinds[words] = _literals(padded, starts.take(words), ends.take(words))
+        wrong.append(words.compress(kinds.take(words) == Kind.START))
+    may_lead = np.flatnonzero((firsts == _ZERO) | signed)
+    if len(may_lead):
+        first_digits = starts.take(may_lead) + signed.take(may_lead)
+        leads = (padded.take(first_digits) == _ZERO) & _are_digits(padded.take(first_digits + 1))
+        wrong.append(may_lead.compress(leads))
+    if len(odd.strays):
+        wrong.append(_owners(starts, odd.strays))
+    if len(odd.specials):
+        wrong.append(_look_at(padded, starts, odd.specials, kinds))
+    first = min((int(found.min()) for found in wrong if len(found)), default=None)
+    if first is not None:
         start, end = int(starts[first]), int(ends[first])
-        raise InvalidJsonError(start, _not_json(view, start, end))
+        raise InvalidJsonError(start, _not_json(padded, start, end))
     return kinds
 
 
-def _starts_wrong(view: Bytes, starts: Places, lengths: Places) -> Flags:
-    """Whether a number's first digit is missing, or is a zero before another digit."""
-    signed = view.take(starts) == ord("-")
-    firsts = starts + signed
-    last = len(view) - 1
-    is_digit = _CLASSES.take(view.take(np.minimum(firsts, last))) == _DIGIT
-    missing = (lengths <= signed) | ~is_digit
-    seconds = np.minimum(firsts + 1, last)
-    has_second = lengths > 1 + signed
-    zeros = view.take(np.minimum(firsts, last)) == ord("0")
-    wrong: Flags = missing | (zeros & has_second & (_CLASSES.take(view.take(seconds)) == _DIGIT))
-    return wrong
+def _literals(padded: Bytes, starts: Places, ends: Places) -> Kinds:
+    """Return TRUE, FALSE and NULL of words, and START of those that are none of these."""
+    # Not `take`, which would first copy all that may be taken.
+    words = np.ndarray((len(padded) - _WORD + 1,), "<u4", padded, strides=(1,))[starts]
+    lengths = ends - starts
+    is_short = lengths == _WORD
+    are_true = is_short & (words == int.from_bytes(b"true", "little"))
+    are_null = is_short & (words == int.from_bytes(b"null", "little"))
+    are_false = (lengths == _WORD + 1) & (words == int.from_bytes(b"fals", "little"))
+    are_false &= padded.take(starts + _WORD) == ord("e")
+    kinds: Kinds = are_true * np.uint8(TRUE)
+    kinds += are_false * np.uint8(FALSE)
+    kinds += are_null * np.uint8(NULL)
+    return kinds
 
 
-def _wrong_inside(text: Bytes, classes: Kinds, before: Places) -> Places:
-    """Return the numbers whose points, exponents or signs are wrong, of numbers put together.
+def _look_at(padded: Bytes, starts: Places, specials: Places, kinds: Kinds) -> Places:
+    """Return the scalars whose points, exponents or signs are wrong; mark those that are floats.
 
-    Checked are neighbours: a point is between digits; an exponent follows a digit, and a digit or
-    a sign follows it; a sign is first or follows an exponent. A second point or exponent, and a
-    point behind an exponent, are found by their order.
+    A point is between digits; an exponent follows a digit, and a digit or a sign follows it; a
+    sign is first or follows an exponent, and a digit follows it. Of points and exponents in one
+    number, a point before an exponent is all there may be.
     """
-    special = np.flatnonzero(classes != _DIGIT)
-    special = special.compress(special != before.take(_owners(before, special)))
-    if not len(special):
-        return np.empty(0, np.intp)
-    owners = _owners(before, special)
-    here = text.take(special)
-    ahead = text.take(special - 1)
-    behind = text.take(np.minimum(special + 1, len(text) - 1))
-    behind_classes = _CLASSES.take(behind)
+    here = padded.take(specials)
+    # The first byte of a text has none before it, but then only a minus may be special.
+    ahead = padded.take(np.maximum(specials - 1, 0))
+    behind = padded.take(specials + 1)
+    owners = _owners(starts, specials)
     is_point = here == ord(".")
-    is_exponent = (here | 0x20) == ord("e")
+    is_exponent = (here | _TO_LOWER) == ord("e")
     is_sign = (here == ord("+")) | (here == ord("-"))
-    follows_digit = _CLASSES.take(ahead) == _DIGIT
-    follows_exponent = (ahead | 0x20) == ord("e")
-    digit_behind = behind_classes == _DIGIT
+    digit_behind = _are_digits(behind)
     sign_behind = (behind == ord("+")) | (behind == ord("-"))
-    fine = (
-        (is_point & follows_digit & digit_behind)
-        | (is_exponent & follows_digit & (digit_behind | sign_behind))
-        | (is_sign & follows_exponent & digit_behind)
-    )
-    wrong = ~fine
-    # Of two that follow each other in one number: point then exponent is the only order, but for
-    # the sign behind its exponent.
-    same = np.zeros(len(special), np.bool_)
-    same[1:] = owners[1:] == owners[:-1]
-    after_other = np.zeros(len(special), np.bool_)
-    after_other[1:] = ~is_point[:-1] & same[1:]
-    wrong |= is_point & same
-    wrong |= is_exponent & after_other
-    return np.unique(owners.compress(wrong))
+    leads = (here == ord("-")) & (specials == starts.take(owners))
+    fine = is_point & _are_digits(ahead) & digit_behind
+    fine |= is_exponent & (digit_behind | sign_behind)
+    fine |= is_sign & digit_behind & (leads | ((ahead | _TO_LOWER) == ord("e")))
+    marks = np.flatnonzero(is_point | is_exponent)
+    mark_owners = owners.take(marks)
+    same = mark_owners[1:] == mark_owners[:-1]
+    in_order = is_point.take(marks[:-1]) & is_exponent.take(marks[1:])
+    numbers = mark_owners.compress(kinds.take(mark_owners) == INTEGER)
+    kinds[numbers] = FLOAT
+    return np.concatenate((owners.compress(~fine), mark_owners[1:].compress(same & ~in_order)))
 
 
-def _owners(before: Places, places: Places) -> Places:
-    return np.searchsorted(before, places, side="right") - 1
+def _owners(starts: Places, places: Places) -> Places:
+    return np.searchsorted(starts, places, side="right") - 1
 
 
-def _not_json(view: Bytes, start: int, end: int) -> str:
-    text = view[start : min(end, start + 24)].tobytes().decode("utf-8", "replace")
+def _not_json(padded: Bytes, start: int, end: int) -> str:
+    text = padded[start : min(end, start + 24)].tobytes().decode("utf-8", "replace")
     return f"{text!r} is no JSON value"

@@ -8,7 +8,8 @@ import numpy as np
 
 from synthetic.scan.containers import OBJECT, ROOT
 from synthetic.scan.hashes import Hashes, hashes_of, mixed
-from synthetic.scan.kinds import IS_VALUE, Flags, Kind, Places
+from synthetic.scan.kinds import INTEGER, KEY, OPEN_ARRAY, OPEN_OBJECT, STRING, Flags, Kinds, Places
+from synthetic.scan.node_table import NodeTable
 from synthetic.scan.scanner import Block
 
 ROOT_NODE: Final = 0
@@ -21,8 +22,9 @@ _CROWDS: Final = ((4096, _KEYS_OF_MAP), (16384, 32))
 """An object is a map from so many different keys on, while there are fewer nodes than this."""
 _ELEMENT: Final = np.uint64(0xA5A5_0001)
 _ANY: Final = np.uint64(0xA5A5_0002)
-_PARENT_FACTOR: Final = np.uint64(0xC2B2AE3D27D4EB4F)
-_FIRST_BITS: Final = 12
+_ROOT_PATH: Final = np.uint64(0x5851_F42D_4C95_7F2D)
+_DEEPER_PATH: Final = np.uint64(0x1405_7B7E_F767_814F)
+_HINT_SHIFT: Final = np.uint64(64 - 12)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,18 +38,42 @@ class Node:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Values:
-    """The values of a block, in order: the token of each, and its node.
+    """The values of a block, in order.
 
-    `container_nodes` are the nodes of the block's containers, by their numbers.
+    Attributes:
+        tokens: the token that each begins with.
+        kinds: the kind of that.
+        owners: the number of the container that each is in.
+        nodes: the node of each.
+        container_nodes: the nodes of the block's containers, by their numbers.
+
     """
 
     tokens: Places
+    kinds: Kinds
+    owners: Places
     nodes: Places
     container_nodes: Places
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Steps:
+    """How each value of a block is reached from the container it is in.
+
+    `keyed` are those with keys, `containers` those that are containers themselves.
+    """
+
+    tokens: Places
+    owners: Places
+    keyed: Places
+    containers: Places
+    hashes: Hashes
+
+
 class PathTree:
     """Grows with the texts it is shown; a node's number never changes.
+
+    A node is found by the hash of its path: that of the path of the container, and of the key.
 
     Attributes:
         nodes: by number.
@@ -63,8 +89,13 @@ class PathTree:
         self.key_bytes = [0, 0]
         self._children: list[dict[str | None, int]] = [{}, {}]
         self._is_map = np.zeros(64, np.bool_)
-        self._open: list[int] = []
-        self._table = _Table()
+        self._map_paths: set[int] = set()
+        self._map_hints = np.zeros(1 << 12, np.bool_)
+        self._open_paths = np.empty(0, np.uint64)
+        self._open_nodes = np.empty(0, np.intp)
+        self._table = NodeTable()
+        self._table.add(int(_ROOT_PATH), ROOT_NODE)
+        self._table.add(int(_DEEPER_PATH), DEEPER_NODE)
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -77,6 +108,10 @@ class PathTree:
         """Return which of the nodes are maps so far."""
         return self._is_map.take(nodes)
 
+    def has_maps(self) -> bool:
+        """Whether any node is a map so far."""
+        return bool(self._map_paths)
+
     def children(self, node: int) -> dict[str | None, int]:
         """Return a node's children by key; under None, the elements or the values of a map."""
         return self._children[node]
@@ -84,88 +119,139 @@ class PathTree:
     def values_of(self, block: Block) -> Values:
         """Return the values of the next block of the text."""
         containers = block.containers
-        tokens = np.flatnonzero(IS_VALUE.take(block.kinds))
-        steps = np.full(len(block.kinds), _ELEMENT, np.uint64)
-        in_object = tokens.compress(block.contexts.take(tokens) == OBJECT)
-        key_tokens = in_object - 2
-        key_starts = block.starts.take(key_tokens) + 1
-        steps[in_object] = hashes_of(
-            block.text, key_starts, block.ends.take(key_tokens) - 1 - key_starts
+        is_value = block.kinds >= INTEGER
+        for kind in (STRING, OPEN_OBJECT, OPEN_ARRAY):
+            is_value |= block.kinds == kind
+        tokens = is_value.nonzero()[0]
+        kinds = block.kinds.take(tokens)
+        steps = _steps(block, tokens, kinds)
+        while True:
+            container_paths, paths = self._paths(block, steps)
+            nodes = self._table.find(paths)
+            missing = (nodes < 0).nonzero()[0]
+            if not len(missing):
+                break
+            if self._add(block, steps, missing, paths, container_paths):
+                nodes[missing] = self._table.find(paths.take(missing))
+                break
+        container_nodes = np.empty(len(containers), np.intp)
+        container_nodes[0] = self._open_nodes[containers.bottom - 1] if containers.bottom else 0
+        container_nodes[1 : 1 + containers.inherited] = self._open_nodes[containers.bottom :]
+        container_nodes[1 + containers.inherited :] = nodes.take(steps.containers)
+        still = (containers.closers[1:] < 0).nonzero()[0] + 1
+        bottom = containers.bottom
+        self._open_paths = np.append(self._open_paths[:bottom], container_paths.take(still))
+        self._open_nodes = np.append(self._open_nodes[:bottom], container_nodes.take(still))
+        return Values(
+            tokens=tokens,
+            kinds=kinds,
+            owners=steps.owners,
+            nodes=nodes,
+            container_nodes=container_nodes,
         )
-        container_nodes = self._container_nodes(block, steps)
-        around = container_nodes.take(containers.of_tokens.take(tokens))
-        openers = containers.openers[1 + containers.inherited :]
-        by_token = np.zeros(len(block.kinds), np.intp)
-        by_token[openers] = container_nodes[1 + containers.inherited :]
-        nodes = by_token.take(tokens)
-        is_leaf = (block.kinds.take(tokens) >= Kind.STRING) & (block.contexts.take(tokens) != ROOT)
-        leaves = np.flatnonzero(is_leaf)
-        if len(leaves):
-            nodes[leaves] = self._nodes(block, around.take(leaves), tokens.take(leaves), steps)
-        still = np.flatnonzero(containers.closers[1:] < 0) + 1
-        self._open = self._open[: containers.bottom] + container_nodes.take(still).tolist()
-        return Values(tokens=tokens, nodes=nodes, container_nodes=container_nodes)
 
-    def _container_nodes(self, block: Block, steps: Hashes) -> Places:
+    def _paths(self, block: Block, steps: _Steps) -> tuple[Hashes, Hashes]:
+        """Return the hashes of the paths of a block's containers, and of its values."""
         containers = block.containers
-        nodes = np.full(len(containers), ROOT_NODE, np.intp)
-        if containers.bottom:
-            nodes[0] = self._open[containers.bottom - 1]
-        nodes[1 : 1 + containers.inherited] = self._open[containers.bottom :]
         first = 1 + containers.inherited
+        paths = np.empty(len(containers), np.uint64)
+        paths[0] = self._open_paths[containers.bottom - 1] if containers.bottom else _ROOT_PATH
+        paths[1:first] = self._open_paths[containers.bottom :]
         levels = containers.levels[first:]
-        if not len(levels):
-            return nodes
-        deep = np.flatnonzero(levels > DEEPEST) + first
-        nodes[deep] = DEEPER_NODE
-        for level in range(int(levels.min()), min(int(levels.max()), DEEPEST) + 1):
-            here = np.flatnonzero(levels == level) + first
+        own = steps.hashes.take(steps.containers)
+        parents = containers.parents[first:]
+        deepest = int(levels.max(initial=0))
+        for level in range(int(levels.min(initial=1)), min(deepest, DEEPEST) + 1):
+            here = (levels == level).nonzero()[0]
             if level == 1:
-                nodes[here] = ROOT_NODE
+                paths[here + first] = _ROOT_PATH
             elif len(here):
-                parents = nodes.take(containers.parents.take(here))
-                nodes[here] = self._nodes(block, parents, containers.openers.take(here), steps)
-        return nodes
+                around = parents.take(here)
+                paths[here + first] = self._joined(
+                    own.take(here), paths.take(around), containers.contexts.take(around)
+                )
+        if deepest > DEEPEST:
+            paths[(levels > DEEPEST).nonzero()[0] + first] = _DEEPER_PATH
+        owners = steps.owners
+        found = self._joined(steps.hashes, paths.take(owners), containers.contexts, owners)
+        if containers.contexts[0] == ROOT:
+            found[owners == 0] = _ROOT_PATH
+        if max(deepest, len(self._open_paths)) > DEEPEST:
+            found[containers.levels.take(owners) > DEEPEST] = _DEEPER_PATH
+            found[steps.containers] = paths[first:]
+        return paths, found
 
-    def _nodes(self, block: Block, parents: Places, tokens: Places, steps: Hashes) -> Places:
-        """Return the nodes of values, by the nodes they are in and their steps from there."""
-        own = steps.take(tokens)
-        maps = self._is_map.take(parents)
-        if maps.any():
-            own = np.where(maps & (own != _ELEMENT), _ANY, own)
-        hashes = mixed(own, (parents.astype(np.uint64) + np.uint64(1)) * _PARENT_FACTOR)
-        nodes = self._table.find(hashes)
-        nodes[parents == DEEPER_NODE] = DEEPER_NODE
-        missing = np.flatnonzero(nodes < 0)
-        if not len(missing):
-            return nodes
-        _, firsts = np.unique(hashes.take(missing), return_index=True)
-        new = missing.take(np.sort(firsts))
-        is_keyed = (own.take(new) != _ELEMENT) & (own.take(new) != _ANY)
-        if self._make_maps(parents.take(new.compress(is_keyed))):
-            return self._nodes(block, parents, tokens, steps)
-        for index, keyed in zip(new.tolist(), is_keyed.tolist(), strict=True):
-            key_token = int(tokens[index]) - 2
-            key = _key_of(block, key_token) if keyed else None
-            self._table.add(hashes[index], self._append(int(parents[index]), key))
-            if keyed and len(self.key_bytes) < len(self):
-                self.key_bytes.append(int(block.ends[key_token] - block.starts[key_token]) - 2)
-            elif len(self.key_bytes) < len(self):
-                self.key_bytes.append(0)
-        nodes[missing] = self._table.find(hashes.take(missing))
-        return nodes
+    def _joined(
+        self, steps: Hashes, around: Hashes, contexts: Kinds, owners: Places | None = None
+    ) -> Hashes:
+        """Return the paths of steps from what is around; `contexts` are of these, or of owners."""
+        if self._map_paths:
+            in_map = self._map_hints.take((around >> _HINT_SHIFT).astype(np.intp)).nonzero()[0]
+            if len(in_map):
+                at = in_map if owners is None else owners.take(in_map)
+                in_map = in_map.compress(contexts.take(at) == OBJECT)
+                in_map = in_map.compress(self._are_map_paths(around.take(in_map)))
+                steps = steps.copy()
+                steps[in_map] = _ANY
+        return mixed(steps, around)
 
-    def _make_maps(self, parents: Places) -> bool:
+    def _are_map_paths(self, paths: Hashes) -> Flags:
+        found = np.zeros(len(paths), np.bool_)
+        for path in np.unique(paths).tolist():
+            if path in self._map_paths:
+                found |= paths == np.uint64(path)
+        return found
+
+    def _add(
+        self, block: Block, steps: _Steps, missing: Places, paths: Hashes, container_paths: Hashes
+    ) -> bool:
+        """Add the nodes of values that have none; or, instead, make maps of crowded objects."""
+        _, firsts = np.unique(paths.take(missing), return_index=True)
+        firsts.sort()
+        new = missing.take(firsts)  # in the order of the text, so that parents come first
+        around = container_paths.take(steps.owners.take(new))
+        is_keyed = block.contexts.take(steps.tokens.take(new)) == OBJECT
+        if self._map_paths:
+            is_keyed &= ~self._are_map_paths(around)
+        if self._make_maps(around.compress(is_keyed)):
+            return False
+        for index, path, parent_path, keyed in zip(
+            new.tolist(),
+            paths.take(new).tolist(),
+            around.tolist(),
+            is_keyed.tolist(),
+            strict=True,
+        ):
+            key_token = int(steps.tokens[index]) - 2
+            number = self._append(
+                self._table.get(parent_path), _key_of(block, key_token) if keyed else None
+            )
+            self._table.add(path, number)
+            if path in self._map_paths:
+                self._is_map[number] = True
+            if len(self.key_bytes) < len(self):
+                self.key_bytes.append(len(_raw_key(block, key_token)) - 2 if keyed else 0)
+        return True
+
+    def _make_maps(self, around: Hashes) -> bool:
         """Make those maps that are about to have too many keys; return whether there are any.
 
-        `parents` are the nodes that new keys belong to, once for each.
+        `around` are the paths that new keys belong to, once for each.
         """
         limit = next((keys for nodes, keys in _CROWDS if len(self) < nodes), 0)
-        owners, counts = np.unique(parents, return_counts=True)
-        before = np.array([len(self._children[owner]) for owner in owners.tolist()], np.intp)
-        crowded = owners.compress(before + counts > limit)
-        self._is_map[crowded] = True
-        return len(crowded) > 0
+        owners, counts = np.unique(around, return_counts=True)
+        has_made = False
+        for path, count in zip(owners.tolist(), counts.tolist(), strict=True):
+            node = self._table.get(path)
+            before = len(self._children[node]) if node >= 0 else 0
+            if before + count <= limit:
+                continue
+            has_made = True
+            self._map_paths.add(path)
+            self._map_hints[path >> int(_HINT_SHIFT)] = True
+            if node >= 0:
+                self._is_map[node] = True
+        return has_made
 
     def _append(self, parent: int, key: str | None) -> int:
         children = self._children[parent]
@@ -180,53 +266,34 @@ class PathTree:
         return number
 
 
+def _steps(block: Block, tokens: Places, kinds: Kinds) -> _Steps:
+    """Return how the values of a block are reached."""
+    keyed = (block.contexts.take(tokens) == OBJECT).nonzero()[0]
+    hashes = np.full(len(tokens), _ELEMENT, np.uint64)
+    if len(keyed):
+        key_starts = block.starts.take(tokens.take(keyed) - 2)
+        key_starts += 1
+        is_key = block.kinds.take(block.strings) == KEY
+        lengths = block.tokens.string_ends.compress(is_key)
+        lengths -= 1
+        lengths -= key_starts
+        hashes[keyed] = hashes_of(block.text, key_starts, lengths)
+    return _Steps(
+        tokens=tokens,
+        owners=block.containers.of_tokens.take(tokens),
+        keyed=keyed,
+        containers=(kinds <= OPEN_ARRAY).nonzero()[0],
+        hashes=hashes,
+    )
+
+
 def _key_of(block: Block, token: int) -> str:
-    raw = block.text[block.starts[token] : block.ends[token]]
+    raw = _raw_key(block, token)
     try:
         return str(msgspec.json.decode(raw))
     except (ValueError, UnicodeError):
         return raw[1:-1].decode("utf-8", "surrogateescape")
 
 
-class _Table:
-    """From hashes to node numbers, thousands at a time: open addressing over numpy arrays."""
-
-    def __init__(self) -> None:
-        self._bits = _FIRST_BITS
-        self._hashes = np.zeros(1 << self._bits, np.uint64)
-        self._numbers = np.full(1 << self._bits, -1, np.intp)
-        self._used = 0
-
-    def find(self, hashes: Hashes) -> Places:
-        """Return the number of each hash, or -1."""
-        slots = (hashes >> np.uint64(64 - self._bits)).astype(np.intp)
-        numbers = self._numbers.take(slots)
-        todo = np.flatnonzero((self._hashes.take(slots) != hashes) & (numbers >= 0))
-        mask = (1 << self._bits) - 1
-        while len(todo):
-            slots[todo] = (slots.take(todo) + 1) & mask
-            at = slots.take(todo)
-            numbers[todo] = self._numbers.take(at)
-            todo = todo.compress(
-                (self._hashes.take(at) != hashes.take(todo)) & (self._numbers.take(at) >= 0)
-            )
-        return numbers
-
-    def add(self, hash_: np.uint64, number: int) -> None:
-        if self._used * 4 > len(self._numbers):
-            self._grow()
-        slot = int(hash_) >> (64 - self._bits)
-        while self._numbers[slot] >= 0:
-            slot = (slot + 1) & (len(self._numbers) - 1)
-        self._hashes[slot] = hash_
-        self._numbers[slot] = number
-        self._used += 1
-
-    def _grow(self) -> None:
-        old = [(h, n) for h, n in zip(self._hashes, self._numbers, strict=True) if n >= 0]
-        self._bits += 2
-        self._hashes = np.zeros(1 << self._bits, np.uint64)
-        self._numbers = np.full(1 << self._bits, -1, np.intp)
-        self._used = 0
-        for hash_, number in old:
-            self.add(hash_, int(number))
+def _raw_key(block: Block, token: int) -> bytes:
+    return block.text[block.starts[token] : block.ends[token]]

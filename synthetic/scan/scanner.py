@@ -2,18 +2,20 @@
 
 import codecs
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
 
-from synthetic.scan.containers import OBJECT, ROOT, Containers, containers_of, unopened_at
+from synthetic.scan.characters import leads_of
+from synthetic.scan.containers import OBJECT, ROOT, Containers, UnopenedError, containers_of
 from synthetic.scan.errors import InvalidJsonError
 from synthetic.scan.grammar import mark_keys, misplaced_at, why_misplaced
-from synthetic.scan.kinds import IS_VALUE, SCALAR, Bytes, Flags, Kind, Kinds, Places
+from synthetic.scan.kinds import COLON, IS_VALUE, SCALAR, STRING, Bytes, Flags, Kind, Kinds, Places
 from synthetic.scan.long_string import LongString
-from synthetic.scan.marks import marks_of
-from synthetic.scan.numbers import kinds_of_scalars
+from synthetic.scan.marks import Marks
+from synthetic.scan.numbers import kinds_of_scalars, oddities_of
 from synthetic.scan.strings import Texts, texts_of
 from synthetic.scan.tokens import Tokens, tokens_of
 
@@ -44,11 +46,10 @@ class Block:
     Attributes:
         offset: the byte of the whole text at which `text` begins.
         text: the bytes; positions count from its begin.
-        kinds, starts, ends: of each token.
+        tokens: the tokens themselves; keys are marked, and scalars told apart.
         contexts: ROOT, OBJECT or ARRAY, of each token: what it is in.
         containers: the objects and arrays that the tokens are in.
-        strings: the indices of the tokens that are strings or keys.
-        texts: what is known of these.
+        texts: what is known of the strings and keys.
         stretches: the long strings among them.
 
     """
@@ -56,17 +57,34 @@ class Block:
     offset: int
     text: bytes
     view: Bytes
-    kinds: Kinds
-    starts: Places
-    ends: Places
+    tokens: Tokens
     contexts: Kinds
     containers: Containers
-    strings: Places
     texts: Texts
     stretches: tuple[Stretch, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.kinds)
+        return len(self.tokens)
+
+    @property
+    def kinds(self) -> Kinds:
+        """The kind of each token."""
+        return self.tokens.kinds
+
+    @property
+    def starts(self) -> Places:
+        """Where each token starts."""
+        return self.tokens.starts
+
+    @functools.cached_property
+    def ends(self) -> Places:
+        """Where each token ends."""
+        return self.tokens.ends()
+
+    @property
+    def strings(self) -> Places:
+        """The indices of the tokens that are strings or keys."""
+        return self.tokens.strings
 
     def offset_of(self, place: int) -> int:
         """Return the byte of the whole text at a position of this block's."""
@@ -85,6 +103,7 @@ class Scanner:
     """
 
     def __init__(self) -> None:
+        self._marks = Marks()
         self._carry = b""
         self._offset = 0
         self._stretches: tuple[Stretch, ...] = ()
@@ -148,14 +167,14 @@ class Scanner:
     def _scan(self, text: bytes, *, is_last: bool) -> Block | None:
         """Return the block of what is complete in a text; the rest is carried on."""
         view = np.frombuffer(text, np.uint8)
-        marks = marks_of(text, view)
-        cut = marks.unfinished_at
-        end = len(text) if cut is None else cut
-        tokens = tokens_of(text, view, marks, end, is_last=is_last or cut is not None)
+        marks = self._marks
+        marks.read(text, view)
+        tokens = tokens_of(text, marks, is_last=is_last)
+        cut = tokens.unfinished_at
         if not is_last or cut is not None:
             tokens = tokens.first(_complete(tokens.kinds))
-        block = self._block(text, view, tokens, marks.escapes) if len(tokens) else None
-        consumed = int(tokens.ends[-1]) if len(tokens) else 0
+        block = self._block(text, view, tokens, marks) if len(tokens) else None
+        consumed = tokens.end
         if is_last and cut is not None:
             end = _offset_of(self._offset, self._stretches, len(text))
             raise InvalidJsonError(end, "the text ends inside a string")
@@ -184,36 +203,32 @@ class Scanner:
             self._long = LongString(_offset_of(self._offset, self._stretches, opening))
             self._long.take(carry[opening + 1 :])
 
-    def _block(self, text: bytes, view: Bytes, tokens: Tokens, escapes: Places) -> Block:
+    def _block(self, text: bytes, view: Bytes, tokens: Tokens, marks: Marks) -> Block:
         """Return the block of some tokens, which are checked."""
         problems: list[InvalidJsonError] = []
-        unopened = unopened_at(tokens.kinds, len(self._contexts))
-        if unopened >= 0:
+        try:
+            containers = containers_of(tokens.kinds, self._contexts)
+        except UnopenedError as error:
             reason = "a bracket closes what was never opened"
-            problems.append(InvalidJsonError(int(tokens.starts[unopened]), reason))
-            tokens = tokens.first(unopened)
-        kinds = tokens.kinds
-        containers = containers_of(kinds, self._contexts)
-        contexts = containers.contexts.take(containers.of_tokens)
-        end = int(tokens.ends[-1]) if len(tokens) else 0
-        problems += self._problems(view, tokens, contexts)
-        scalars = np.flatnonzero(kinds == SCALAR)
-        if len(scalars):
+            problems.append(InvalidJsonError(int(tokens.starts[error.index]), reason))
+            tokens = tokens.first(error.index)
+            containers = containers_of(tokens.kinds, self._contexts)
+        end = tokens.end
+        problems += self._problems(view, tokens, containers)
+        if len(tokens.scalars):
             try:
-                kinds[scalars] = kinds_of_scalars(
-                    view, tokens.starts.take(scalars), tokens.ends.take(scalars)
-                )
+                _tell_scalars(tokens, marks, end)
             except InvalidJsonError as error:
                 problems.append(error)
-        strings = np.flatnonzero((kinds == Kind.STRING) | (kinds == Kind.KEY))
-        starts, ends = tokens.starts.take(strings), tokens.ends.take(strings)
+        starts, ends = tokens.starts.take(tokens.strings), tokens.string_ends
         texts: Texts | None = None
         try:
-            _check_characters(text, view, starts, ends, end)
-            inside = escapes[: np.searchsorted(escapes, end)]
+            _check_controls(view, starts, ends, end)
+            leads = leads_of(text, marks.padded, end)
+            inside = marks.escapes[: np.searchsorted(marks.escapes, end)]
             if problems:  # there may be backslashes outside of strings
                 inside = inside.compress(_are_inside(inside, starts, ends))
-            texts = self._stretched(texts_of(view, starts, ends, inside), starts)
+            texts = self._stretched(texts_of(view, starts, ends, leads, inside), starts)
         except InvalidJsonError as error:
             problems.append(error)
         if problems or texts is None:
@@ -221,25 +236,24 @@ class Scanner:
             raise InvalidJsonError(
                 _offset_of(self._offset, self._stretches, first.offset), first.reason
             )
-        self._before = Kind(int(kinds[-1]))
+        self._before = Kind(int(tokens.kinds[-1]))
         self._contexts = _open_contexts(self._contexts, containers)
         return Block(
             offset=self._offset,
             text=text,
             view=view,
-            kinds=kinds,
-            starts=tokens.starts,
-            ends=tokens.ends,
-            contexts=contexts,
+            tokens=tokens,
+            contexts=containers.token_contexts,
             containers=containers,
-            strings=strings,
             texts=texts,
             stretches=self._stretches,
         )
 
-    def _problems(self, view: Bytes, tokens: Tokens, contexts: Kinds) -> Iterator[InvalidJsonError]:
+    def _problems(
+        self, view: Bytes, tokens: Tokens, containers: Containers
+    ) -> Iterator[InvalidJsonError]:
         """Yield what is wrong with the order of tokens; keys are marked."""
-        kinds = tokens.kinds
+        kinds, contexts = tokens.kinds, containers.token_contexts
         if not len(kinds):
             return
         befores = mark_keys(
@@ -252,20 +266,24 @@ class Scanner:
             )
             yield InvalidJsonError(int(tokens.starts[bad]), reason)
             return
-        yield from self._count_roots(view, tokens, contexts)
+        if containers.contexts[0] == ROOT:
+            yield from self._count_roots(view, tokens, contexts)
+        else:
+            self._on_new_line = False
 
     def _count_roots(
         self, view: Bytes, tokens: Tokens, contexts: Kinds
     ) -> Iterator[InvalidJsonError]:
         """Count the values that stand in nothing; each after the first is on a line of its own."""
-        at = np.flatnonzero((contexts == ROOT) & IS_VALUE.take(tokens.kinds))
+        at = (contexts == ROOT).nonzero()[0]
+        at = at.compress(IS_VALUE.take(tokens.kinds.take(at)))
         if not len(at):
             self._on_new_line = False
             return
         starts = tokens.starts.take(at)
         feeds = np.flatnonzero(view[: int(starts[-1])] == _LINE_FEED)
         last_feeds = np.concatenate(([-1], feeds)).take(np.searchsorted(feeds, starts))
-        previous_ends = np.where(at > 0, tokens.ends.take(at - 1), 0)
+        previous_ends = np.where(at > 0, tokens.ends().take(at - 1), 0)
         fine = last_feeds >= previous_ends
         if at[0] == 0:
             fine[0] |= self._on_new_line
@@ -281,10 +299,13 @@ class Scanner:
     def _stretched(self, texts: Texts, starts: Places) -> Texts:
         """Put in what is known of the long strings."""
         lone = texts.has_lone_surrogate
+        if self._stretches and texts.are_plain:
+            texts = dataclasses.replace(texts, characters=texts.contents.copy(), are_plain=False)
         for stretch in self._stretches:
             at = int(np.searchsorted(starts, stretch.place))
             if at == len(starts) or starts[at] != stretch.place:
                 continue
+            texts.contents[at] = stretch.string.content_bytes
             texts.characters[at] = stretch.string.characters
             texts.widths[at] = stretch.string.width
             texts.escaped[at] = stretch.string.escaped
@@ -292,12 +313,20 @@ class Scanner:
         return dataclasses.replace(texts, has_lone_surrogate=lone)
 
 
+def _tell_scalars(tokens: Tokens, marks: Marks, end: int) -> None:
+    """Turn, in place, the kinds of scalars to what they are."""
+    at = tokens.scalars
+    odd = oddities_of(marks).before(end)
+    kinds = kinds_of_scalars(marks.padded, tokens.starts.take(at), tokens.scalar_ends, odd)
+    tokens.kinds[at] = kinds
+
+
 def _complete(kinds: Kinds) -> int:
     """Return how many tokens are complete: a last string, or key and colon, may be a key's."""
     count = len(kinds)
-    if count and kinds[count - 1] == Kind.STRING:
+    if count and kinds[count - 1] == STRING:
         count -= 1
-    if count and kinds[count - 1] == Kind.COLON:
+    if count and kinds[count - 1] == COLON:
         count -= 2
     return max(0, count)
 
@@ -317,16 +346,11 @@ def _are_inside(places: Places, starts: Places, ends: Places) -> Flags:
     return inside
 
 
-def _check_characters(text: bytes, view: Bytes, starts: Places, ends: Places, end: int) -> None:
-    """Raise InvalidJsonError for a control character in a string, or wrong UTF-8."""
+def _check_controls(view: Bytes, starts: Places, ends: Places, end: int) -> None:
+    """Raise InvalidJsonError for a control character in a string."""
     if int(view[:end].min(initial=255)) < ord(" "):
         controls = np.flatnonzero(view[:end] < ord(" "))
         inside = _are_inside(controls, starts, ends)
         if inside.any():
             place = int(controls[np.argmax(inside)])
             raise InvalidJsonError(place, "a string holds a control character")
-    if not text.isascii():
-        try:
-            text[:end].decode()
-        except UnicodeDecodeError as error:
-            raise InvalidJsonError(error.start, "the text is not UTF-8") from None

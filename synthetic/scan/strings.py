@@ -4,8 +4,9 @@ import dataclasses
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from synthetic.scan.characters import LEAST_LEAD as _LEAST_LEAD
+from synthetic.scan.characters import Leads
 from synthetic.scan.errors import InvalidJsonError
 from synthetic.scan.kinds import Bytes, Kinds, Places
 
@@ -23,14 +24,11 @@ _WIDTHS: Final = np.array(
 )  # fmt: skip
 """By the greatest byte of a text in UTF-8: the width of its widest character."""
 
-_LEAST_LEAD: Final = 0xC2
 _CONTINUATIONS: Final = np.array(
     [(byte >= _LEAST_LEAD) + (byte >= 0xE0) + (byte >= _LEAST_UCS_4) for byte in range(256)],
     np.uint8,
-)  # fmt: skip
-_DENSE: Final = 16
-"""From so many bytes for each lead byte on, leads are looked up one by one."""
-
+)
+_FIRST: Final = np.zeros(1, np.intp)
 _SIMPLE: Final = np.isin(np.arange(256), list(b'"\\/bfnrt'))
 _HEX: Final = np.array(
     [int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else -1 for byte in range(256)],
@@ -43,64 +41,75 @@ class Texts:
     """What is known of the strings of a block, in order: of values and of keys.
 
     Attributes:
+        contents: the bytes between the quotes of each.
         characters: of each once decoded, as Python counts them.
         widths: ASCII, LATIN_1, UCS_2 or UCS_4, of the widest character of each.
         escaped: how many bytes of each are there only because something is escaped.
+        are_plain: whether each has as many characters as bytes, all of them ASCII.
         has_lone_surrogate: whether one of the strings holds half of a surrogate pair.
 
     """
 
-    characters: NDArray[np.intp]
+    contents: Places
+    characters: Places
     widths: Kinds
-    escaped: NDArray[np.intp]
+    escaped: Places
+    are_plain: bool
     has_lone_surrogate: bool
 
 
-def texts_of(view: Bytes, starts: Places, ends: Places, escapes: Places) -> Texts:
+def texts_of(view: Bytes, starts: Places, ends: Places, leads: Leads, escapes: Places) -> Texts:
     """Return what is known of strings, whose quotes are at `starts` and before `ends`.
 
-    `escapes` are the block's escaping backslashes, which must be inside of these strings.
+    `leads` are the block's characters of several bytes; `escapes` are its escaping backslashes,
+    which must be inside of these strings.
 
     Raises InvalidJsonError, with the offset in the block, for an escape that is none.
     """
-    characters = ends - starts - 2
+    contents = ends - starts
+    contents -= 2
+    characters = contents
     escaped = np.zeros(len(starts), np.intp)
     widths = np.zeros(len(starts), np.uint8)
     has_lone_surrogate = False
-    if len(starts) and int(view.max()) >= _LEAST_LATIN_1:
-        widths, continuations = _wide(view, starts, ends)
-        characters -= continuations
+    if len(leads.places) and len(starts):
+        widths, continuations = _wide(starts, ends, leads)
+        characters = contents - continuations
     if len(escapes):
         owners = np.searchsorted(starts, escapes, side="right") - 1
         saved, code_widths, has_lone_surrogate = _escapes(view, escapes)
-        np.subtract.at(characters, owners, saved)
-        np.add.at(escaped, owners, saved)
-        np.maximum.at(widths, owners, code_widths)
+        escaped = np.bincount(owners, saved, minlength=len(starts)).astype(np.intp)
+        characters = characters - escaped
+        if code_widths.any():
+            np.maximum.at(widths, owners, code_widths)
     return Texts(
+        contents=contents,
         characters=characters,
         widths=widths,
         escaped=escaped,
+        are_plain=characters is contents,
         has_lone_surrogate=has_lone_surrogate,
     )
 
 
-def _wide(view: Bytes, starts: Places, ends: Places) -> tuple[Kinds, Places]:
+def _wide(starts: Places, ends: Places, leads: Leads) -> tuple[Kinds, Places]:
     """Return the width of each string, and how many of its bytes continue a character."""
-    leads = np.flatnonzero(view >= _LEAST_LEAD)
     widths = np.zeros(len(starts), np.uint8)
-    if len(leads) * _DENSE > len(view):
-        # Of the intervals between the quotes, every other one is a string.
-        edges = np.empty(2 * len(starts), np.intp)
-        edges[::2], edges[1::2] = starts, ends - 1
-        widths = _WIDTHS.take(np.maximum.reduceat(view, edges)[::2])
-        before = np.cumsum((view & 0xC0) == 0x80, dtype=np.int32)
-        return widths, (before.take(ends - 1) - before.take(starts)).astype(np.intp)
-    owners = np.searchsorted(starts, leads, side="right") - 1
-    inside = (owners >= 0) & (leads < ends.take(owners))
-    owners, lead_bytes = owners.compress(inside), view.take(leads.compress(inside))
-    np.maximum.at(widths, owners, _WIDTHS.take(lead_bytes))
-    continuations = np.bincount(owners, _CONTINUATIONS.take(lead_bytes), minlength=len(starts))
-    return widths, continuations.astype(np.intp)
+    owners = np.searchsorted(starts, leads.places, side="right")
+    owners -= 1
+    inside = owners >= 0
+    inside &= leads.places < ends.take(owners)
+    lead_bytes = leads.bytes
+    if not inside.all():
+        owners, lead_bytes = owners.compress(inside), lead_bytes.compress(inside)
+    if not len(owners):
+        return widths, np.zeros(len(starts), np.intp)
+    changes = np.flatnonzero(owners[1:] != owners[:-1])
+    changes += 1
+    firsts = np.concatenate((_FIRST, changes))
+    widths[owners.take(firsts)] = _WIDTHS.take(np.maximum.reduceat(lead_bytes, firsts))
+    more = _CONTINUATIONS.take(lead_bytes)
+    return widths, np.bincount(owners, more, minlength=len(starts)).astype(np.intp)
 
 
 def _escapes(view: Bytes, escapes: Places) -> tuple[Places, Kinds, bool]:

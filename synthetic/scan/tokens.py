@@ -1,96 +1,135 @@
-"""Tokens: marks and the scalars between them, in the order of the text."""
+"""Tokens: brackets, colons, commas, strings and scalars, in the order of the text."""
 
 import dataclasses
 from typing import Final
 
 import numpy as np
 
-from synthetic.scan.kinds import SCALAR, Bytes, Flags, Kinds, Places
+from synthetic.scan.kinds import MARKS, SCALAR, STRING, Bytes, Flags, Kinds, Places
 from synthetic.scan.marks import Marks
 
 _STEPS: Final = 64
+_SPACE: Final = ord(" ")
 _SPACES: Final = b" \t\n\r"
 IS_SPACE: Final[Flags] = np.isin(np.arange(256), list(_SPACES))
+_TABLE: Final = bytes(MARKS.get(bytes([byte]), SCALAR) for byte in range(256))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Tokens of a text: `kinds`, and where each `starts` and `ends`.
+    """Tokens of a text.
 
     A string's quotes belong to it. Every scalar is `SCALAR` yet, and every string `STRING`.
+
+    Attributes:
+        kinds: of each.
+        starts: where each begins.
+        strings, scalars: the indices of those that are strings, and of those that are scalars.
+        string_ends, scalar_ends: where these end.
+        unfinished_at: where the string begins that the text ends in; None outside of strings.
+
     """
 
     kinds: Kinds
     starts: Places
-    ends: Places
+    strings: Places
+    scalars: Places
+    string_ends: Places
+    scalar_ends: Places
+    unfinished_at: int | None
 
     def __len__(self) -> int:
         return len(self.kinds)
 
+    @property
+    def end(self) -> int:
+        """Where the last token ends; 0 if there is none."""
+        if not len(self):
+            return 0
+        if self.kinds[-1] >= SCALAR:
+            return int(self.scalar_ends[-1])
+        return int(self.string_ends[-1] if self.kinds[-1] >= STRING else self.starts[-1] + 1)
+
+    def ends(self) -> Places:
+        """Return where each ends."""
+        ends = self.starts + 1
+        ends[self.strings] = self.string_ends
+        ends[self.scalars] = self.scalar_ends
+        return ends
+
     def first(self, count: int) -> "Tokens":
         """Return the first tokens alone."""
-        return Tokens(kinds=self.kinds[:count], starts=self.starts[:count], ends=self.ends[:count])
+        if count == len(self):
+            return self
+        strings = int(np.searchsorted(self.strings, count))
+        scalars = int(np.searchsorted(self.scalars, count))
+        return Tokens(
+            kinds=self.kinds[:count],
+            starts=self.starts[:count],
+            strings=self.strings[:strings],
+            scalars=self.scalars[:scalars],
+            string_ends=self.string_ends[:strings],
+            scalar_ends=self.scalar_ends[:scalars],
+            unfinished_at=self.unfinished_at,
+        )
 
 
-def tokens_of(text: bytes, view: Bytes, marks: Marks, end: int, *, is_last: bool) -> Tokens:
-    """Return the tokens of a text up to `end`, where no string is open.
+def tokens_of(text: bytes, marks: Marks, *, is_last: bool) -> Tokens:
+    """Return the tokens of a text.
 
-    A scalar that only `end` ends may go on behind it; it is a token if the text `is_last`.
+    A scalar that only the end of the text ends may go on behind it; it is a token if the text
+    `is_last`.
     """
-    starts, ends, kinds = marks.starts, marks.ends, marks.kinds
-    if is_last:
-        starts = np.append(starts, end)
-    gap_starts = np.zeros(len(starts), np.intp)
-    gap_starts[1:] = ends[: len(starts) - 1]
-    at = np.flatnonzero(starts != gap_starts)
-    if not len(at):
-        return Tokens(kinds=kinds, starts=marks.starts, ends=ends)
-    scalar_starts, scalar_ends = _stripped(text, view, gap_starts.take(at), starts.take(at))
-    is_scalar = scalar_starts < scalar_ends
-    if not is_scalar.all():
-        at = at.compress(is_scalar)
-        scalar_starts = scalar_starts.compress(is_scalar)
-        scalar_ends = scalar_ends.compress(is_scalar)
-    return _merged(marks, at, scalar_starts, scalar_ends)
+    begins = marks.spare[0]
+    begins[0] = marks.scalars[0]
+    np.greater(marks.scalars[1:], marks.scalars[:-1], begins[1:])
+    begins |= marks.marks
+    begins |= marks.openings
+    starts = begins.nonzero()[0]
+    kinds: Kinds = np.frombuffer(
+        bytearray(marks.padded.take(starts).tobytes().translate(_TABLE)), np.uint8
+    )
+    strings = (kinds == STRING).nonzero()[0]
+    unfinished_at = None
+    if marks.ends_in_string:  # where nothing begins a token, so that the string is the last one
+        unfinished_at = int(starts[-1])
+        starts, kinds, strings = starts[:-1], kinds[:-1], strings[:-1]
+    scalars = (kinds == SCALAR).nonzero()[0]
+    end = len(text) if unfinished_at is None else unfinished_at
+    tokens = Tokens(
+        kinds=kinds,
+        starts=starts,
+        strings=strings,
+        scalars=scalars,
+        string_ends=_ends(text, marks.padded, starts, strings, end),
+        scalar_ends=_ends(text, marks.padded, starts, scalars, end),
+        unfinished_at=unfinished_at,
+    )
+    if unfinished_at is None and not is_last and len(kinds) and kinds[-1] == SCALAR:
+        return tokens.first(len(kinds) - 1)
+    return tokens
 
 
-def _merged(marks: Marks, at: Places, starts: Places, ends: Places) -> Tokens:
-    """Return the marks and the scalars, each of which stands before the mark of index `at`."""
-    if not len(at):
-        return Tokens(kinds=marks.kinds, starts=marks.starts, ends=marks.ends)
-    places = at + np.arange(len(at))
-    is_mark = np.ones(len(marks.kinds) + len(at), np.bool_)
-    is_mark[places] = False
-    mark_places = np.flatnonzero(is_mark)
-    all_kinds = np.full(len(is_mark), SCALAR, np.uint8)
-    all_kinds[mark_places] = marks.kinds
-    all_starts = np.empty(len(is_mark), np.intp)
-    all_starts[mark_places], all_starts[places] = marks.starts, starts
-    all_ends = np.empty(len(is_mark), np.intp)
-    all_ends[mark_places], all_ends[places] = marks.ends, ends
-    return Tokens(kinds=all_kinds, starts=all_starts, ends=all_ends)
+def _ends(text: bytes, padded: Bytes, starts: Places, tokens: Places, end: int) -> Places:
+    """Return the ends of strings or scalars: before the next token, and before white space.
 
-
-def _stripped(text: bytes, view: Bytes, starts: Places, ends: Places) -> tuple[Places, Places]:
-    """Return gaps without the white space at their ends; an empty one has start = end."""
-    todo = np.flatnonzero(IS_SPACE.take(view.take(starts)))
-    for _ in range(_STEPS):
-        if not len(todo):
-            break
-        starts[todo] += 1
-        todo = todo.compress(starts.take(todo) < ends.take(todo))
-        todo = todo.compress(IS_SPACE.take(view.take(starts.take(todo))))
-    for index in todo.tolist():  # long runs of white space, which are few
-        gap = text[starts[index] : ends[index]]
-        starts[index] = ends[index] - len(gap.lstrip(_SPACES))
-    lasts = ends - 1
-    todo = np.flatnonzero((starts < ends) & IS_SPACE.take(view.take(lasts)))
+    What follows the last token ends at `end`.
+    """
+    if not len(tokens):
+        return tokens
+    ends = starts.take(tokens + 1, mode="clip")
+    if int(tokens[-1]) == len(starts) - 1:
+        ends[-1] = end
+    ends -= 1
+    todo = (padded.take(ends) <= _SPACE).nonzero()[0]
+    todo = todo.compress(IS_SPACE.take(padded.take(ends.take(todo))))
     for _ in range(_STEPS):
         if not len(todo):
             break
         ends[todo] -= 1
-        todo = todo.compress(IS_SPACE.take(view.take(ends.take(todo) - 1)))
-    for index in todo.tolist():
-        gap = text[starts[index] : ends[index]]
-        ends[index] = starts[index] + len(gap.rstrip(_SPACES))
-    return starts, ends
+        todo = todo.compress(IS_SPACE.take(padded.take(ends.take(todo))))
+    for index in todo.tolist():  # few, before long runs of white space
+        start = int(starts[tokens[index]])
+        ends[index] = start + len(text[start : ends[index] + 1].rstrip(_SPACES)) - 1
+    ends += 1
+    return ends
