@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from synthetic.scan.kinds import Flags, Places
 
+_Words = NDArray[np.uint64]
+
 WORD: Final = 64
 """Flags come in multiples of so many."""
 _BYTES: Final = 8
@@ -24,7 +26,7 @@ _ZERO: Final = np.uint64(0)
 
 def put_parities(flags: Flags, parities: Flags) -> None:
     """Set of each flag whether an odd number of flags is set up to and with it."""
-    words: NDArray[np.uint64] = np.packbits(flags, bitorder="little").view("<u8")
+    words: _Words = np.packbits(flags, bitorder="little").view("<u8")
     for shift in _SHIFTS:
         words ^= words << shift
     odd = np.bitwise_xor.accumulate((words >> _TOP).astype(np.uint8))
