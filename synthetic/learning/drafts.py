@@ -6,6 +6,7 @@ from collections import Counter
 from synthetic.learning.bins import bin_of
 from synthetic.learning.histograms import Cells
 from synthetic.learning.maps import Key, is_map
+from synthetic.learning.openings import Chains
 from synthetic.scan.kinds import FALSE, FLOAT, INTEGER, NULL, OPEN_ARRAY, OPEN_OBJECT, STRING, TRUE
 from synthetic.shape import Nests
 
@@ -58,13 +59,13 @@ class Draft:
     repetitions: tuple[Counter[int], Counter[int]] = dataclasses.field(
         default_factory=lambda: (Counter(), Counter())
     )
-    chains: int = 0
+    chains: Chains = dataclasses.field(default_factory=Chains)
     nests: Nests | None = None
 
     @property
     def count(self) -> int:
         """How many values there are."""
-        return self.kinds.total() + self.chains
+        return self.kinds.total() + self.chains.count
 
     def merge(self, other: "Draft") -> None:
         """Take in all that was counted at another place."""
@@ -79,7 +80,8 @@ class Draft:
         for mine_seen, seen in zip(self.repetitions, other.repetitions, strict=True):
             mine_seen.update(seen)
         self.has_maps |= other.has_maps
-        self.chains += other.chains
+        self.chains.arrays += other.chains.arrays
+        self.chains.objects += other.chains.objects
         for key, member in other.members.items():
             known = self.members.get(key)
             if known is None:
@@ -100,7 +102,10 @@ class Draft:
         waiting = [self]
         while waiting:
             draft = waiting.pop()
-            if draft.has_maps or is_map(draft.kinds[OPEN_OBJECT], draft.looks()):
+            objects = draft.kinds[OPEN_OBJECT]
+            # An object that holds a key twice fits no description but that of a map.
+            is_odd = any(member.count > objects for member in draft.members.values())
+            if draft.has_maps or is_odd or is_map(objects, draft.looks()):
                 draft.become_map(key_bytes)
             waiting += draft.members.values()
             waiting += [below for below in (draft.elements, draft.values) if below is not None]

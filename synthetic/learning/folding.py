@@ -1,10 +1,15 @@
 """Folding: from the census of a text to its shape."""
 
+from typing import Final
+
 from synthetic.learning.census import IS_FLOAT, WIDTHS, Census
 from synthetic.learning.drafts import Draft, TextDraft
 from synthetic.learning.histograms import Cells
-from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, OPEN_ARRAY, OPEN_OBJECT, STRING
+from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, STRING
 from synthetic.scan.paths import DEEPER_NODE, ROOT_NODE, PathTree
+
+_DEEPER_KEY: Final = "a"
+"""Stands for the keys below which all is too deep; nobody looks at these."""
 
 
 def drafts_of(census: Census) -> dict[int, Draft]:
@@ -52,25 +57,21 @@ def _link(tree: PathTree, drafts: dict[int, Draft]) -> None:
     for node in range(len(tree)):
         draft = drafts[node]
         draft.has_maps = tree.is_map(node)
-        for key, child in tree.children(node).items():
-            if key is not None:
-                draft.members[key] = drafts[child]
-            elif draft.kinds[OPEN_ARRAY]:
-                draft.elements = drafts[child]
-            else:
-                draft.values = drafts[child]
+        draft.members = {key: drafts[child] for key, child in tree.children(node).items()}
+        elements, values = tree.elements(node), tree.map_values(node)
+        draft.elements = None if elements is None else drafts[elements]
+        draft.values = None if values is None else drafts[values]
 
 
 def _put_chains(census: Census, drafts: dict[int, Draft]) -> None:
     """Hang what is too deep for places of its own below the places that it is in."""
-    for node, count in census.openings.chains.items():
+    for (node, is_in_object), chains in census.openings.chains.items():
         draft = drafts[node]
-        below = Draft(chains=count)
-        if draft.kinds[OPEN_ARRAY] >= draft.kinds[OPEN_OBJECT]:
-            draft.elements = below if draft.elements is None else draft.elements
-            draft.elements.chains = count
+        if is_in_object:
+            below = draft.members.setdefault(_DEEPER_KEY, Draft())
         else:
-            draft.members.setdefault("a", below).chains = count
+            below = draft.elements = draft.elements or Draft()
+        below.chains = chains
 
 
 def settled(census: Census) -> tuple[Draft, Draft]:

@@ -14,7 +14,8 @@ from synthetic.learning.giants import Large
 from synthetic.learning.openings import GIANT_BYTES
 from synthetic.learning.renaming import Names
 from synthetic.learning.styles import StyleSample
-from synthetic.learning.writing import Findings, nests_of, place_of
+from synthetic.learning.writing import Findings, empty_nests, nests_of, place_of
+from synthetic.scan.kinds import OPEN_ARRAY, OPEN_OBJECT
 from synthetic.scan.paths import DEEPEST, PathTree
 from synthetic.scan.scanner import Block, Scanner
 from synthetic.shape import SCHEMA, Shape, Style, Width
@@ -137,9 +138,11 @@ def _hang(root: Draft, deeper: Draft, findings: Findings, levels: int) -> None:
         draft = waiting.pop()
         waiting += draft.members.values()
         waiting += [below for below in (draft.elements, draft.values) if below is not None]
-        if draft.chains:
+        if draft.chains.count:
             tops.append(draft)
     for draft in tops[1:]:
-        draft.nests = nests_of(Draft(), draft.chains, 1, findings)
+        draft.nests = empty_nests(draft.chains)
+        deeper.kinds[OPEN_ARRAY] -= draft.chains.arrays
+        deeper.kinds[OPEN_OBJECT] -= draft.chains.objects
     if tops:
-        tops[0].nests = nests_of(deeper, tops[0].chains, levels, findings)
+        tops[0].nests = nests_of(deeper, tops[0].chains.count, levels, findings)

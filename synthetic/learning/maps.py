@@ -5,16 +5,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+_SECRET: Final = re.compile(r".*(@.*\.|://|\d{9}).*|.{65,}", re.DOTALL)
+"""An address, a long number or a text: never in a shape, whatever else speaks for it."""
 _CERTAIN: Final = re.compile(
     r"""
-    .*@.*\..*                                             # an e-mail address
-    | .*://.*                                             # a URL
-    | [^A-Za-z]*\d[^A-Za-z]*                              # a number, a date, a version
+    [^A-Za-z]*\d[^A-Za-z]*                              # a number, a date, a version
     | \d{4}-?\d\d(-?\d\d)?([T ].*)?                       # a date, a time
     | [0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}  # a UUID
     | (?=[^\d]*\d)[0-9A-Fa-f]{8,}                         # a hash
     | .*\d{5}.*                                           # an id
-    | .{65,}                                              # a text
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -50,23 +49,27 @@ def is_map(objects: int, keys: Mapping[str, Key]) -> bool:
     """
     if not keys or not objects:
         return False
+    if any(_SECRET.fullmatch(key) for key in keys):
+        return True
     presence = sum(key.count for key in keys.values()) / (len(keys) * objects)
     certain = sum(1 for key in keys if _CERTAIN.fullmatch(key))
     if certain and (certain * 4 >= len(keys) or presence < 0.5 or len(keys) >= _MANY_KEYS):
         return True
     odd = sum(1 for key in keys if not _STRUCTURAL.fullmatch(key))
+    are_odd = odd * 2 >= len(keys)
     if objects >= _MANY_OBJECTS and presence >= 0.5:
-        return certain > 0 or (odd * 2 >= len(keys) and any(len(key) >= 12 for key in keys))
-    if odd * 2 >= len(keys):
-        return True
-    if not _are_alike(keys):
+        return certain > 0 or (are_odd and any(len(key) >= 12 for key in keys))
+    return are_odd or (_are_alike(keys) and _may_be_data(objects, keys, presence))
+
+
+def _may_be_data(objects: int, keys: Mapping[str, Key], presence: float) -> bool:
+    """Whether keys that look like names are data, where all values are alike."""
+    if len(keys) < _SOME_KEYS:
         return False
-    containers = all(key.is_container for key in keys.values())
-    if containers and len(keys) >= _SOME_KEYS:
-        return presence < 0.5 or objects == 1 or len(keys) >= _MANY_KEYS
-    numbered = sum(1 for key in keys if _DIGITS.search(key))
-    if numbered * 2 >= len(keys) >= _SOME_KEYS:
+    if 2 * sum(1 for key in keys if _DIGITS.search(key)) >= len(keys):
         return True
+    if all(key.is_container for key in keys.values()):
+        return presence < 0.5 or objects == 1 or len(keys) >= _MANY_KEYS
     return len(keys) >= _MANY_KEYS and (presence < 0.5 or objects < _MANY_OBJECTS)
 
 

@@ -16,11 +16,15 @@ _TO_LOWER: Final = np.uint8(0x20)
 _MOST_SHARED: Final = 256
 _MOST_SHARED_NEGATIVE: Final = 5
 _LIMB_BITS: Final = 30
-_PREFIX: Final = 9
-"""So many first digits are compared where the number of digits leaves a doubt."""
+_SHORTEST_LARGE: Final = 10
+"""Integers of fewer digits have one limb."""
+_WORD: Final = 8
 _STEPS: Final = [1 << (_LIMB_BITS * limbs) for limbs in range(1, 129)]
 _STEP_DIGITS: Final = np.array([len(str(step)) for step in _STEPS], np.intp)
-_STEP_PREFIXES: Final = np.array([int(str(step)[:_PREFIX]) for step in _STEPS], np.intp)
+_STEP_WORDS: Final = np.array(
+    [int.from_bytes(str(step)[:_WORD].encode(), "big") for step in _STEPS], np.uint64
+)
+"""The first digits of each step, as one number in the order of their values."""
 _NEGATIVE: Final = np.uint8(4)
 _EXPONENT: Final = np.uint8(2)
 _STRIDES: Final = 64
@@ -63,8 +67,8 @@ def integer_classes(view: Bytes, starts: Places, ends: Places) -> Classes:
         small = digits.take(signed) == 1
         values = _leading(view, starts.take(signed) + 1, 1)
         limbs[signed] = ~small | (values > _MOST_SHARED_NEGATIVE)
-    if int(digits.max()) > _PREFIX:
-        large = (digits > _PREFIX).nonzero()[0]
+    if int(digits.max()) >= _SHORTEST_LARGE:
+        large = (digits >= _SHORTEST_LARGE).nonzero()[0]
         firsts = (starts + negative).take(large)
         limbs[large] = _limbs_of_large(view, firsts, digits.take(large))
     return Classes(characters=characters, details=limbs, flags=flags)
@@ -79,8 +83,13 @@ def _limbs_of_large(view: Bytes, firsts: Places, digits: Places) -> Places:
     limbs: Places = steps + 1
     at = np.flatnonzero(_STEP_DIGITS.take(steps, mode="clip") == digits)
     if len(at):
-        leading = _leading(view, firsts.take(at), _PREFIX)
-        limbs[at] += leading >= _STEP_PREFIXES.take(steps.take(at))
+        words = np.ndarray((len(view) - _WORD + 1,), ">u8", view, strides=(1,))[firsts.take(at)]
+        reached = _STEP_WORDS.take(steps.take(at))
+        limbs[at] += words > reached
+        for index in at.compress(words == reached).tolist():  # which hardly any are
+            start = int(firsts[index])
+            number = int(view[start : start + int(digits[index])].tobytes())
+            limbs[index] += number >= _STEPS[steps[index]]
     huge = np.flatnonzero(steps == len(_STEPS))
     limbs[huge] = np.ceil(digits.take(huge) / _DIGITS_OF_LIMB)
     return limbs

@@ -37,6 +37,19 @@ class _Open:
     signatures: NDArray[np.float64]
 
 
+@dataclasses.dataclass(kw_only=True)
+class Chains:
+    """How many arrays and objects of a place hold what is too deep for places of its own."""
+
+    arrays: int = 0
+    objects: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many there are of both."""
+        return self.arrays + self.objects
+
+
 class Openings:
     """Measures the containers of a text."""
 
@@ -49,7 +62,7 @@ class Openings:
         self.giants = Giants()
         self.curves = Curves()
         self.deepest = 0
-        self.chains: dict[int, int] = {}
+        self.chains: dict[tuple[int, bool], Chains] = {}
 
     def take(self, block: Block, values: Values) -> None:
         """Measure the containers of the next block."""
@@ -124,8 +137,18 @@ class Openings:
             return
         first = 1 + containers.inherited
         tops = np.flatnonzero(containers.levels[first:] == DEEPEST + 1) + first
-        for node in values.container_nodes.take(containers.parents.take(tops)).tolist():
-            self.chains[node] = self.chains.get(node, 0) + 1
+        parents = containers.parents.take(tops)
+        for node, parent_context, context in zip(
+            values.container_nodes.take(parents).tolist(),
+            containers.contexts.take(parents).tolist(),
+            containers.contexts.take(tops).tolist(),
+            strict=True,
+        ):
+            chains = self.chains.setdefault((node, parent_context == OBJECT), Chains())
+            if context == OBJECT:
+                chains.objects += 1
+            else:
+                chains.arrays += 1
 
 
 def _shifts(block: Block, places: Places) -> Places | int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from synthetic.learning.bins import ends_of
@@ -10,6 +10,7 @@ from synthetic.learning.drafts import Draft, TextDraft, add_size
 from synthetic.learning.giants import Large
 from synthetic.learning.histograms import Cells
 from synthetic.learning.key_sets import Found
+from synthetic.learning.openings import Chains
 from synthetic.learning.sketch import NUMBERS, STRINGS, distinct_of
 from synthetic.scan.kinds import FALSE, NULL, OPEN_ARRAY, OPEN_OBJECT, TRUE
 from synthetic.shape import (
@@ -171,29 +172,69 @@ def _along(draft: Draft, findings: Findings) -> tuple[float, ...]:
 
 
 def _objects(draft: Draft, findings: Findings) -> Objects:
-    members = [
-        Member(key=findings.name_of(key), place=place_of(member, findings))
-        for key, member in draft.members.items()
-    ]
     count = draft.kinds[OPEN_OBJECT]
+    sets = _key_sets_of(draft, findings)
+    order = in_order(list(draft.members), [keys for keys, _ in sets.most_common()])
+    members = tuple(
+        Member(key=findings.name_of(key), place=place_of(draft.members[key], findings))
+        for key in order
+    )
     is_fixed = all(member.place.count == count for member in members)
-    return Objects(
-        count=count,
-        members=tuple(members),
-        key_sets=() if is_fixed else _key_sets(draft, findings),
+    numbers = {key: number for number, key in enumerate(order)}
+    key_sets = tuple(
+        KeySet(keys=tuple(sorted(numbers[key] for key in keys)), count=times)
+        for keys, times in sets.most_common(_MOST_KEY_SETS)
+    )
+    if is_fixed or not _agree(members, key_sets, count):
+        key_sets = ()
+    return Objects(count=count, members=members, key_sets=key_sets)
+
+
+def _agree(members: Sequence[Member], key_sets: Sequence[KeySet], count: int) -> bool:
+    """Whether there are objects enough, beyond those of the sets, for the rest of each member.
+
+    There are not where objects hold one key twice.
+    """
+    used = Counter(dict.fromkeys(range(len(members)), 0))
+    for key_set in key_sets:
+        used.update(dict.fromkeys(key_set.keys, key_set.count))
+    others = count - sum(key_set.count for key_set in key_sets)
+    return others >= 0 and all(
+        used[key] <= member.place.count <= used[key] + others for key, member in enumerate(members)
     )
 
 
-def _key_sets(draft: Draft, findings: Findings) -> tuple[KeySet, ...]:
-    numbers = {key: number for number, key in enumerate(draft.members)}
-    sets: Counter[tuple[int, ...]] = Counter()
+def _key_sets_of(draft: Draft, findings: Findings) -> Counter[tuple[str, ...]]:
+    """Return the sets of keys of a draft's objects, each in the order of the text."""
+    sets: Counter[tuple[str, ...]] = Counter()
     for node in draft.nodes:
         for found, count in findings.key_sets.get(node, ()):
             keys = [findings.key_of(member) for member in found.members]
-            indices = sorted(numbers[key] for key in keys if key is not None and key in numbers)
-            if count and len(set(indices)) == len(found.members):
-                sets[tuple(indices)] += count
-    return tuple(KeySet(keys=keys, count=count) for keys, count in sets.most_common(_MOST_KEY_SETS))
+            names = tuple(key for key in keys if key is not None and key in draft.members)
+            if count and len(names) == len(set(names)) == len(found.members):
+                sets[names] += count
+    return sets
+
+
+def in_order(keys: Sequence[str], sets: Sequence[Sequence[str]]) -> list[str]:
+    """Return keys in an order that agrees with that of the sets, the first of all."""
+    order: list[str] = []
+    known: set[str] = set()
+    for names in [*sets, keys]:
+        at = 0
+        for key in names:
+            if key in known:
+                at = order.index(key) + 1
+                continue
+            order.insert(at, key)
+            known.add(key)
+            at += 1
+    return order
+
+
+def empty_nests(chains: Chains) -> Nests:
+    """Return nests with nothing in them."""
+    return Nests(count=chains.count, arrays=chains.arrays, objects=chains.objects)
 
 
 def nests_of(deeper: Draft, count: int, levels: int, findings: Findings) -> Nests:

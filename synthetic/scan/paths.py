@@ -87,7 +87,9 @@ class PathTree:
             Node(parent=0, key=None, depth=1),
         ]
         self.key_bytes = [0, 0]
-        self._children: list[dict[str | None, int]] = [{}, {}]
+        self._children: list[dict[str, int]] = [{}, {}]
+        self._elements: dict[int, int] = {}
+        self._map_values: dict[int, int] = {}
         self._is_map = np.zeros(64, np.bool_)
         self._map_paths: set[int] = set()
         self._map_hints = np.zeros(1 << 12, np.bool_)
@@ -112,9 +114,17 @@ class PathTree:
         """Whether any node is a map so far."""
         return bool(self._map_paths)
 
-    def children(self, node: int) -> dict[str | None, int]:
-        """Return a node's children by key; under None, the elements or the values of a map."""
+    def children(self, node: int) -> dict[str, int]:
+        """Return a node's children by key; of a map, those from before it was known to be one."""
         return self._children[node]
+
+    def elements(self, node: int) -> int | None:
+        """Return the node of the elements of a node's arrays."""
+        return self._elements.get(node)
+
+    def map_values(self, node: int) -> int | None:
+        """Return the node of the values of a node's objects, from where they are known for maps."""
+        return self._map_values.get(node)
 
     def values_of(self, block: Block) -> Values:
         """Return the values of the next block of the text."""
@@ -210,27 +220,29 @@ class PathTree:
         firsts.sort()
         new = missing.take(firsts)  # in the order of the text, so that parents come first
         around = container_paths.take(steps.owners.take(new))
-        is_keyed = block.contexts.take(steps.tokens.take(new)) == OBJECT
+        is_element = block.contexts.take(steps.tokens.take(new)) != OBJECT
+        is_keyed = ~is_element
         if self._map_paths:
             is_keyed &= ~self._are_map_paths(around)
         if self._make_maps(around.compress(is_keyed)):
             return False
-        for index, path, parent_path, keyed in zip(
+        for index, path, parent_path, keyed, element in zip(
             new.tolist(),
             paths.take(new).tolist(),
             around.tolist(),
             is_keyed.tolist(),
+            is_element.tolist(),
             strict=True,
         ):
-            key_token = int(steps.tokens[index]) - 2
-            number = self._append(
-                self._table.get(parent_path), _key_of(block, key_token) if keyed else None
-            )
+            parent = self._table.get(parent_path)
+            if keyed:
+                number = self._add_member(parent, _raw_key(block, int(steps.tokens[index]) - 2))
+            else:
+                number = self._append(parent, None)
+                (self._elements if element else self._map_values)[parent] = number
             self._table.add(path, number)
             if path in self._map_paths:
                 self._is_map[number] = True
-            if len(self.key_bytes) < len(self):
-                self.key_bytes.append(len(_raw_key(block, key_token)) - 2 if keyed else 0)
         return True
 
     def _make_maps(self, around: Hashes) -> bool:
@@ -253,14 +265,20 @@ class PathTree:
                 self._is_map[node] = True
         return has_made
 
-    def _append(self, parent: int, key: str | None) -> int:
+    def _add_member(self, parent: int, raw_key: bytes) -> int:
+        """Return the node of a key, which may be there as written with other escapes."""
         children = self._children[parent]
-        if key in children:  # written with other escapes, or an array and a map in one place
-            return children[key]
+        key = _key_of(raw_key)
+        if key not in children:
+            children[key] = self._append(parent, key)
+            self.key_bytes[-1] = len(raw_key) - 2
+        return children[key]
+
+    def _append(self, parent: int, key: str | None) -> int:
         number = len(self.nodes)
         self.nodes.append(Node(parent=parent, key=key, depth=self.nodes[parent].depth + 1))
+        self.key_bytes.append(0)
         self._children.append({})
-        children[key] = number
         if number >= len(self._is_map):
             self._is_map = np.concatenate((self._is_map, np.zeros_like(self._is_map)))
         return number
@@ -287,13 +305,13 @@ def _steps(block: Block, tokens: Places, kinds: Kinds) -> _Steps:
     )
 
 
-def _key_of(block: Block, token: int) -> str:
-    raw = _raw_key(block, token)
-    try:
-        return str(msgspec.json.decode(raw))
-    except (ValueError, UnicodeError):
-        return raw[1:-1].decode("utf-8", "surrogateescape")
-
-
 def _raw_key(block: Block, token: int) -> bytes:
+    """Return a key with its quotes."""
     return block.text[block.starts[token] : block.ends[token]]
+
+
+def _key_of(raw_key: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(raw_key))
+    except (ValueError, UnicodeError):
+        return raw_key[1:-1].decode("utf-8", "surrogateescape")

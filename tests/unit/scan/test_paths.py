@@ -76,9 +76,23 @@ def test_an_object_with_very_many_keys_is_a_map(size: int) -> None:
     assert tree.is_map(cities_node)
     assert not tree.is_map(0)
     assert len(tree) < 1000
-    any_city = tree.children(cities_node)[None]
+    any_city = tree.map_values(cities_node)
+    assert any_city is not None
     assert counts[any_city] >= 3000 - 256
-    assert sum(counts[node] for node in tree.children(cities_node).values()) == 3000
+    before = sum(counts[node] for node in tree.children(cities_node).values())
+    assert before + counts[any_city] == 3000
+
+
+def test_arrays_and_maps_in_one_place_are_told_apart() -> None:
+    big = {f"key-{number}": number for number in range(600)}
+    text = json.dumps([[1, 2, 3], big, [4], big]).encode()
+    tree, counts = counted(text, 100_000)
+    place = tree.elements(0)
+    assert place is not None
+    elements, values = tree.elements(place), tree.map_values(place)
+    assert elements is not None
+    assert values is not None
+    assert (counts[elements], counts[values]) == (4, 1200)
 
 
 def test_values_very_deep_share_a_node() -> None:
