@@ -135,16 +135,16 @@ def _conclude_exit(facts: ExitFacts) -> Conclusion:
         return Conclusion(ending=None, reason="the worker's exit was not seen")
     if facts.exit_code == 0:
         return Conclusion(ending=Ending.COMPLETED, reason="the worker exited with 0")
-    if facts.signal == signal.SIGKILL:
-        return Conclusion(
-            ending=Ending.KILLED_FROM_OUTSIDE,
-            reason="somebody else sent SIGKILL: the kernel counted no kill for memory",
-        )
     if facts.exit_code == 128 + signal.SIGKILL and not facts.signal_is_known:
         return Conclusion(
             ending=None,
             reason="the exit code is 137 and no kill was counted: whether the worker was killed or "
             "exited so cannot be told from this engine",
+        )
+    if facts.signal == signal.SIGKILL:
+        return Conclusion(
+            ending=Ending.KILLED_FROM_OUTSIDE,
+            reason="somebody else sent SIGKILL: the kernel counted no kill for memory",
         )
     if _exhausted_heap(facts.stderr_tail):
         return Conclusion(

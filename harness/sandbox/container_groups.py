@@ -131,7 +131,9 @@ class ContainerGroups:
         return False
 
     def _candidates(self, container: str, pid: int | None) -> Iterable[Path]:
-        names = (container, f"docker-{container}.scope")
+        # Docker's two drivers, and Podman's.
+        stems = (container, f"docker-{container}.scope", f"libpod-{container}")
+        names = (*stems, f"libpod-{container}.scope")
         above = (
             [self._folder(self._top)]
             if self._parent

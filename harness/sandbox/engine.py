@@ -197,8 +197,8 @@ def _fetch(client: "APIClient", image: str, tag: str) -> None:
 
     try:
         if image == HOST_IMAGE:
-            repository, _, version = tag.partition(":")
-            client.import_image_from_data(_EMPTY_TAR, repository=repository, tag=version)
+            # With its tag in one word: Podman does not heed one that is given apart.
+            client.import_image_from_data(_EMPTY_TAR, repository=tag)
         else:
             client.pull(image)
     except DockerException as error:

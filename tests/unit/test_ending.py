@@ -31,6 +31,7 @@ def ending_of(facts: ExitFacts) -> Ending | None:
         (ExitFacts(exit_code=137), Ending.CRASHED),
         (KILLED, Ending.KILLED_FROM_OUTSIDE),
         (ExitFacts(exit_code=137, signal_is_known=False), None),
+        (ExitFacts(exit_code=137, signal=9, signal_is_known=False), None),
         (ExitFacts(exit_code=138, signal_is_known=False), Ending.CRASHED),
         # The harness's own interventions.
         (ExitFacts(exit_code=143, signal=signal.SIGTERM, hit_deadline=True), Ending.TIMED_OUT),
