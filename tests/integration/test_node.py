@@ -58,9 +58,13 @@ def node(request: pytest.FixtureRequest) -> str:
     program = find_node(use_package=request.param == "of the package")
     if program is None:
         pytest.skip("there is no Node.js here")
+    need_packages()
+    return program
+
+
+def need_packages() -> None:
     if not (WORKERS / "node_modules").is_dir():
         pytest.skip(f"the Node workers' packages are not there: npm ci --prefix {WORKERS}")
-    return program
 
 
 @pytest.fixture(params=[SandboxKind.DOCKER, SandboxKind.CGROUP])
@@ -214,6 +218,7 @@ def test_a_worker_that_lives_has_its_largest_state(
 
 @pytest.mark.skipif(find_node() is None, reason="there is no Node.js here")
 def test_the_scenario_shows_both_deaths_and_the_survivor(tmp_path: Path) -> None:
+    need_packages()
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", "scenarios/hero_snapshots/node.toml",
          "--out", tmp_path],
