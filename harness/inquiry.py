@@ -49,11 +49,13 @@ class Inquiry:
         ceiling_bytes: int,
         progress: InquiryProgress,
         stop: Callable[[], bool],
+        takes_what_it_gets: bool = False,
     ) -> None:
-        """Prepare; nothing is run yet."""
+        """Prepare; nothing is run yet. `takes_what_it_gets`: see `core.requirement.decide`."""
         self._executor = executor
         self.progress = progress
         self._stop = stop
+        self._takes_what_it_gets = takes_what_it_gets
         self.ceiling_bytes = ceiling_bytes
         self.runs: list[Run] = []
         self.problems: list[str] = []
@@ -104,7 +106,8 @@ class Inquiry:
         """
         first = ceiling or self.at_ceiling(case)
         trials: list[Run] = []
-        while isinstance(step := decide(first, trials), Trial):
+        takes = self._takes_what_it_gets
+        while isinstance(step := decide(first, trials, takes_what_it_gets=takes), Trial):
             what = "Confirming the requirement"
             trial = self.run(case, step.limit_bytes, what=what, purpose=Purpose.CONFIRMATION)
             trials.append(trial.run)

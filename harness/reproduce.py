@@ -2,6 +2,8 @@
 
 import linecache
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
@@ -9,20 +11,27 @@ import msgspec
 from harness import __version__
 from harness.autopsy.json_path import find_offset, stopped_at
 from harness.core.advice import advise
-from harness.core.answer import Against, Answer, SiteShare, top_sites
+from harness.core.answer import Against, Answer, SiteShare, read_manner, top_sites
 from harness.core.autopsy import Autopsy, StoppedAt
 from harness.core.case import Case
+from harness.core.command import NO_SNAPSHOT, knows_snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.estimate import Estimate, base_of, estimate_largest
+from harness.core.manner import Read, read_of
 from harness.core.profile import Frame, Profile, own_frames, sites_by_line
+from harness.core.requirement import Requirement
 from harness.core.run import Purpose, Run
+from harness.core.units import format_bytes
 from harness.inquiry import Inquiry, InquiryProgress
 from harness.profiled_pass import Profiled, ProfiledPass
+from harness.snapshots import invalid_json_at
 from harness.store import Store
 
 # The worker died of memory, so that a larger limit tells more.
 _OF_MEMORY: Final = frozenset({Ending.OOM_KILLED, Ending.MEMORY_ERROR, Ending.HEAP_EXHAUSTED})
+# The worker ended itself, perhaps over what it read.
+_OF_ITS_OWN: Final = frozenset({Ending.CRASHED, Ending.REFUSED})
 _LONGEST_STACK: Final = 60
 
 
@@ -78,9 +87,10 @@ class Reproduction:
         undisturbed = autopsy if self._is_undisturbed else None
         at = self._stopped_at(undisturbed)
         requirement = self._inquiry.requirement(self._case, whole) if whole else None
-        largest = self._largest(whole)
+        largest = self._largest(verdict, whole)
         heap = self._profile(verdict, undisturbed)
         against = self._against()
+        self._problems.extend(self._doubts(verdict, requirement))
         stack = undisturbed.stack if undisturbed else ()
         own = next(iter(own_frames(stack)), None)
         answer = Answer(
@@ -113,7 +123,45 @@ class Reproduction:
             evidence_dir=str(self._store.folder),
             problems=(*self._problems, *heap.problems, *self._inquiry.problems),
         )
+        manner = read_manner(answer, self._read(verdict, whole, undisturbed))
+        answer = msgspec.structs.replace(answer, manner=manner)
         return msgspec.structs.replace(answer, next_steps=advise(answer))
+
+    def _doubts(self, verdict: Run, requirement: Requirement | None) -> Iterator[str]:
+        """Yield what a reader must know before the figures are used."""
+        if not knows_snapshot(self._commands[0]):
+            yield NO_SNAPSHOT
+        needed_bytes = requirement.requirement_bytes if requirement else None
+        if verdict.ending in _OF_MEMORY and needed_bytes and needed_bytes <= self._limit_bytes:
+            yield (
+                f"It died under {format_bytes(self._limit_bytes)}, and another run needed no more "
+                f"than {format_bytes(needed_bytes)}: what it needs differs from run to run."
+            )
+        if any(run.ending in _OF_ITS_OWN for run in self._inquiry.runs):
+            yield from self._faults_of_snapshot()
+
+    def _faults_of_snapshot(self) -> Iterator[str]:
+        """Yield where the snapshot is no JSON, which is what a worker may have ended for."""
+        for snapshot in dict.fromkeys(self._case.snapshots):
+            try:
+                failed = invalid_json_at(Path(snapshot.path), self._progress.bytes)
+            except OSError:
+                continue
+            if failed is not None:
+                yield (
+                    f"{snapshot.label} is not valid JSON: at byte {failed[0]:,}: {failed[1]}. "
+                    "Export it again if it was cut short; if the worker that died had the same "
+                    "file, its failure is what happened."
+                )
+
+    def _read(self, verdict: Run, whole: Run | None, autopsy: Autopsy | None) -> Read:
+        """Return what was seen of reading up to the limit, or to the end of what ended before."""
+        run, until_s = whole, verdict.wall_seconds
+        if autopsy is not None:
+            run = next(run for run in self._inquiry.runs if run.purpose is Purpose.AUTOPSY)
+            until_s = autopsy.standstill.crossed_at_s
+        samples = self._store.samples(run or verdict) or ()
+        return read_of(samples, size_bytes=self._case.snapshot.bytes, until_s=until_s)
 
     def _autopsy(self, verdict: Run) -> tuple[Run | None, Autopsy | None]:
         """Return a run that shows what the worker needs, and how it looked at its limit."""
@@ -162,7 +210,7 @@ class Reproduction:
             lambda done, all_: self._progress.bytes(what, done, all_),
         )
 
-    def _largest(self, whole: Run | None) -> Estimate | None:
+    def _largest(self, verdict: Run, whole: Run | None) -> Estimate | None:
         if whole is None or not whole.completed or whole.peak_bytes is None:
             return None
         base_bytes = base_of(self._store.samples(whole) or ())
@@ -173,6 +221,7 @@ class Reproduction:
             size_bytes=self._case.input_bytes,
             base_bytes=base_bytes,
             limit_bytes=self._limit_bytes,
+            died=not verdict.completed,
         )
 
     def _against(self) -> Against | None:

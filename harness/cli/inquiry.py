@@ -17,6 +17,7 @@ from harness.core.case import Case, cases_of
 from harness.core.conditions import Conditions
 from harness.core.errors import InputError, InterruptedRunError
 from harness.core.node import is_node
+from harness.core.runtime import takes_what_it_gets
 from harness.core.scenario import scenario_of
 from harness.core.units import format_bytes, parse_size
 from harness.execution import Executor
@@ -70,6 +71,7 @@ class Question:
 class Asked:
     """A question that can be answered: all that was named is there."""
 
+    command: tuple[str, ...]
     inquiry: Inquiry
     case: Case
     against: Case | None
@@ -94,14 +96,22 @@ def command_of(option: str | None, words: list[str] | None, *, example: str) -> 
         raise InputError("give the command once: with --command, or after `--`")
     if option is None and not words:
         raise InputError(f"give the command, such as: {example}")
-    if option is None:
-        return tuple(words or ())
+    return tuple(words or ()) if option is None else words_of(option, name="--command")
+
+
+def words_of(text: str, *, name: str) -> tuple[str, ...]:
+    """Return the words of a command that the option `name` gave as one text.
+
+    Raises:
+        InputError: its quotes do not match, or it has none.
+
+    """
     try:
-        split = tuple(shlex.split(option))
+        split = tuple(shlex.split(text))
     except ValueError as error:
-        raise InputError(f"--command: {error}: {option}") from None
+        raise InputError(f"{name}: {error}: {text}") from None
     if not split:
-        raise InputError("--command: it is empty")
+        raise InputError(f"{name}: it is empty")
     return split
 
 
@@ -140,7 +150,14 @@ def _prepare(question: Question, progress: AnyProgress, stop: Callable[[], bool]
     store = new_store(question.out.absolute(), question.name)
     executor = Executor(sandbox=sandbox, orders=orders, store=store)
     return Asked(
-        inquiry=Inquiry(executor, ceiling_bytes=ceiling_bytes, progress=progress, stop=stop),
+        command=question.command,
+        inquiry=Inquiry(
+            executor,
+            ceiling_bytes=ceiling_bytes,
+            progress=progress,
+            stop=stop,
+            takes_what_it_gets=takes_what_it_gets(question.command),
+        ),
         case=cases[_WORKER],
         against=cases.get(AGAINST),
         conditions=conditions_of(sandbox, orders.environment),

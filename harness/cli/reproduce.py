@@ -50,7 +50,7 @@ def reproduce(
     then with a heap profiler. In the command, {snapshot} is replaced by the file, {output} by a
     folder to write to, {python} by this interpreter. Exits with 0 whenever there is an answer.
     """
-    from harness.cli.inquiry import Question, asked, command_of
+    from harness.cli.inquiry import Question, asked, command_of, words_of
     from harness.profiled_pass import ProfiledPass
     from harness.reproduce import Reproduction
 
@@ -60,7 +60,7 @@ def reproduce(
         snapshot=snapshot,
         memory=memory,
         command=command_of(command, words, example=EXAMPLE.partition(": ")[2]),
-        against=command_of(against, None, example="") if against is not None else (),
+        against=() if against is None else words_of(against, name="--against"),
         sandbox=sandbox,
         image=image,
         timeout=timeout,

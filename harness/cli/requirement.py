@@ -60,12 +60,14 @@ def requirement(
 
 def _print(prepared: "Asked", found: "Requirement", *, as_json: bool) -> None:
     from harness.cli.session import shown
+    from harness.core.command import NO_SNAPSHOT, knows_snapshot
     from harness.reporters.answer import render_requirement, requirement_document
 
     inquiry = prepared.inquiry
     text = render_requirement(found, prepared.case.snapshot, inquiry.runs)
     typer.echo(text, err=as_json)
-    for problem in inquiry.problems:
+    told = () if knows_snapshot(prepared.command) else (NO_SNAPSHOT,)
+    for problem in (*told, *inquiry.problems):
         typer.echo(problem, err=True)
     typer.echo(f"Runs: {shown(prepared.store.folder)}", err=as_json)
     if as_json:

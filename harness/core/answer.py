@@ -9,6 +9,7 @@ from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.estimate import Estimate
+from harness.core.manner import Manner, Read, manner_of
 from harness.core.profile import Moment, Profile, Profiler, Site, sites_by_line
 from harness.core.reconcile import Reconciliation
 from harness.core.requirement import Requirement
@@ -17,6 +18,7 @@ from harness.core.run import Run
 SCHEMA: Final = 1
 TOP_SITES: Final = 10
 _LONGEST_STACK: Final = 60
+_TELLING_SHARE: Final = 0.2
 
 
 class SiteShare(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +98,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         ended_after_s: from the worker's start to its end in that run.
         requirement_bytes: see `core.requirement`; None where it is not known.
         stopped_at: where in the snapshot the worker was at the limit.
+        manner: how it reads the snapshot, as far as can be told.
         stack: at the limit, innermost first; see `core.autopsy.Autopsy.stack`.
         sites: the largest first.
         heap: the profile held against the memory of its own pass.
@@ -127,6 +130,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     stack: tuple[str, ...]
     at: str = ""
     source: str = ""
+    manner: Manner | None = None
     sites: tuple[SiteShare, ...] = ()
     profile: ProfileSummary | None = None
     heap: Reconciliation | None = None
@@ -138,6 +142,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[Run, ...] = ()
     evidence_dir: str = ""
     problems: tuple[str, ...] = ()
+
+
+def read_manner(found: Answer, read: Read) -> Manner | None:
+    """Return how the worker reads its snapshot, by its stack, by what holds most, and by `read`."""
+    groups = [(*found.stack, found.source)]
+    groups += [(*s.stack, s.source) for s in found.sites if s.share >= _TELLING_SHARE]
+    return manner_of(groups, read, size_bytes=found.snapshot.bytes)
 
 
 def top_sites(profile: Profile) -> tuple[SiteShare, ...]:

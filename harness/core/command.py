@@ -7,6 +7,16 @@ from typing import Final
 # The first branch takes a doubled pair, which stands for itself; the second is a placeholder.
 _BRACES: Final = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}")
 
+NO_SNAPSHOT: Final = (
+    "The command has no {snapshot}, so the worker was not told which file to read; put it where "
+    "the path of the file belongs."
+)
+
+
+def knows_snapshot(command: tuple[str, ...]) -> bool:
+    """Whether `command` is told which file, or which files, to read."""
+    return bool(placeholders(command) & {"snapshot", "snapshots"})
+
 
 def placeholders(command: tuple[str, ...]) -> frozenset[str]:
     """Return the names in braces that `command` asks for."""

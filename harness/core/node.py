@@ -41,6 +41,17 @@ class HeapLimit(msgspec.Struct, frozen=True, kw_only=True):
     option: str
 
 
+class HeapNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be said of a heap limit, without the full stop, and what to do about it.
+
+    `is_of_run`: it follows from how one run ended, and not from the command alone.
+    """
+
+    what: str
+    next_step: str
+    is_of_run: bool
+
+
 def is_node(command: Sequence[str]) -> bool:
     """Whether `command` starts Node.js, itself or by one of the programs that come with it."""
     return bool(command) and command[0].rpartition("/")[2] in _PROGRAMS
@@ -96,35 +107,52 @@ def judge_heap_limits(
         if run.purpose is not Purpose.VERDICT or run.case.memory_limit_bytes is None:
             continue
         command = _filled(workers[run.case.worker], run.case)
-        heap = heap_limit(
-            command, conditions.environment.get(OPTIONS, ""), run.case.memory_limit_bytes
-        )
-        for finding in _findings(run, heap, is_worker=is_node(command)):
+        for finding in _findings(run, command, conditions.environment.get(OPTIONS, "")):
             findings.setdefault(finding.message, finding)
     return tuple(findings.values())
 
 
-def _findings(run: Run, heap: HeapLimit | None, *, is_worker: bool) -> Iterable[Finding]:
-    limit_bytes = run.case.memory_limit_bytes or 0
-    fitting = f"--max-old-space-size={fitting_mib(limit_bytes)}"
-    if is_worker and heap is not None and heap.bytes >= limit_bytes:
-        yield _note(
-            run,
-            f"{run.case.variant}: {heap.option} lets V8's heap grow to {format_bytes(heap.bytes)}, "
+def heap_notes(
+    command: Sequence[str],
+    node_options: str,
+    *,
+    ending: Ending | None,
+    peak_bytes: int | None,
+    limit_bytes: int,
+) -> Iterable[HeapNote]:
+    """Yield what is to be said of V8's heap limit beside the sandbox's, after one run."""
+    heap = heap_limit(command, node_options, limit_bytes)
+    if is_node(command) and heap is not None and heap.bytes >= limit_bytes:
+        yield HeapNote(
+            what=f"{heap.option} lets V8's heap grow to {format_bytes(heap.bytes)}, "
             f"and the sandbox holds {format_bytes(limit_bytes)} in all: the kernel kills first, "
-            "and Node.js says nothing.",
-            f"Set {fitting}, about 75 % of the limit, so that V8 collects in time, and where it "
-            "must give up says so.",
+            "and Node.js says nothing",
+            next_step=f"Set --max-old-space-size={fitting_mib(limit_bytes)}, about 75 % of the "
+            "limit, so that V8 collects in time, and where it must give up says so.",
+            is_of_run=False,
         )
-    if run.ending is Ending.HEAP_EXHAUSTED and run.peak_bytes is not None:
+    if ending is Ending.HEAP_EXHAUSTED and peak_bytes is not None:
         own = f" of {format_bytes(heap.bytes)} ({heap.option})" if heap else ""
-        left_bytes = max(0, limit_bytes - run.peak_bytes)
-        yield _note(
-            run,
-            f"{run.case.name}: V8 gave up at its own heap limit{own}; the sandbox had "
-            f"{format_bytes(left_bytes)} of {format_bytes(limit_bytes)} left.",
-            _after_exhaustion(heap, run.peak_bytes, limit_bytes),
+        left_bytes = max(0, limit_bytes - peak_bytes)
+        yield HeapNote(
+            what=f"V8 gave up at its own heap limit{own}; the sandbox had "
+            f"{format_bytes(left_bytes)} of {format_bytes(limit_bytes)} left",
+            next_step=_after_exhaustion(heap, peak_bytes, limit_bytes),
+            is_of_run=True,
         )
+
+
+def _findings(run: Run, command: Sequence[str], node_options: str) -> Iterable[Finding]:
+    notes = heap_notes(
+        command,
+        node_options,
+        ending=run.ending,
+        peak_bytes=run.peak_bytes,
+        limit_bytes=run.case.memory_limit_bytes or 0,
+    )
+    for note in notes:
+        name = run.case.name if note.is_of_run else run.case.variant
+        yield _note(run, f"{name}: {note.what}.", note.next_step)
 
 
 def _after_exhaustion(heap: HeapLimit | None, peak_bytes: int, limit_bytes: int) -> str:

@@ -120,8 +120,8 @@ class Timeline:
 
     Once `capacity` samples are held, neighbours are merged in pairs and only every second, fourth,
     ... sample is taken from then on. Of each pair the larger survives, so a peak is never lost;
-    `top` is the largest sample of all. Troughs would be lost so, and `troughs` keeps those that lie
-    between two snapshots.
+    `top` is the largest sample of all, and `processes` how many held much then, 0 where nobody
+    counted. Troughs would be lost so, and `troughs` keeps those that lie between two snapshots.
     """
 
     def __init__(self, capacity: int = TIMELINE_SAMPLES) -> None:
@@ -132,6 +132,7 @@ class Timeline:
         self._pending: list[Sample] = []
         self.top: Sample | None = None
         self.seen = 0
+        self.processes = 0
         self.troughs: Troughs[Sample] = Troughs()
 
     def add(self, sample: Sample) -> None:
@@ -171,6 +172,7 @@ class Timeline:
         corrected = Timeline(self._capacity)
         corrected.add_all(sample.without_slab(share) for sample in self.samples())
         corrected.seen = self.seen
+        corrected.processes = self.processes
         corrected.troughs = self.troughs.mapped(lambda sample: sample.without_slab(share))
         return corrected
 

@@ -7,7 +7,7 @@ import msgspec
 
 from harness.core.baseline import Baseline
 from harness.core.budget import judge_budgets
-from harness.core.command import placeholders
+from harness.core.command import knows_snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
@@ -98,8 +98,7 @@ def judge_commands(scenario: Scenario, runs: Sequence[Run]) -> tuple[Finding, ..
             next_step="Put {snapshot} where the path of the file belongs.",
         )
         for worker in scenario.worker
-        if worker.name in was_run
-        and not placeholders(worker.command_line()) & {"snapshot", "snapshots"}
+        if worker.name in was_run and not knows_snapshot(worker.command_line())
     )
 
 

@@ -80,6 +80,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         peak_upper_bytes: the kernel's high-water counter, page cache included; None if unread.
         peaks: the parts of the sample that made `peak_bytes`.
         peak_is_lower_bound: the worker did not complete, so it may have needed more.
+        processes: how many held much of the memory at its peak; 0 where that is not known.
         after_snapshots: of several snapshots, the unreclaimable memory held after each but the
             last, None where it was not seen; empty where they were not opened once each, in order.
 
@@ -108,6 +109,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     sample_count: int = 0
+    processes: int = 0
     after_snapshots: tuple[int | None, ...] = ()
 
     @property
@@ -180,6 +182,7 @@ def run_of(  # noqa: PLR0913  (a run joins what the loop, the sandbox and the co
         limits=observation.limits,
         notes=observation.notes,
         sample_count=observation.timeline.seen,
+        processes=observation.timeline.processes,
         after_snapshots=_after_snapshots(observation.timeline, case),
     )
 

@@ -11,13 +11,14 @@ from harness.core.autopsy import StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
 from harness.core.encoding import encode_json
+from harness.core.ending import Ending
 from harness.core.profile import Moment, Profiler
 from harness.core.reconcile import Reconciliation
 from harness.core.requirement import Method, Requirement
 from harness.core.run import Run
 from harness.core.units import format_bytes, format_seconds
 from harness.reporters.markdown import escape
-from harness.reporters.plain import one_line
+from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import describe_conditions
 
 _LABEL_WIDTH: Final = 11
@@ -25,6 +26,12 @@ _STACK_LINES: Final = 8
 _SITES: Final = 5
 _LEAST_SHARE: Final = 0.005
 _SOURCE_CHARACTERS: Final = 70
+_LAST_LINES: Final = 4
+_WIDEST_WORDS: Final = 200
+# Ways to end in which a worker may have said on its error stream why.
+_TALKATIVE: Final = frozenset(
+    {Ending.CRASHED, Ending.REFUSED, Ending.MEMORY_ERROR, Ending.TIMED_OUT}
+)
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +49,7 @@ def sections_of(answer: Answer) -> tuple[Section, ...]:
 
 def _sections(answer: Answer) -> Iterator[Section]:
     yield Section(label="Ended", lines=(_ended(answer),))
+    yield Section(label="It said", lines=tuple(_said(answer.runs)), is_code=True)
     yield Section(label="At limit", lines=tuple(_at_limit(answer)))
     yield Section(label="Stack", lines=tuple(_stack(answer)), is_code=True)
     yield Section(label="In the JSON", lines=tuple(_stopped(answer.stopped_at)))
@@ -63,6 +71,17 @@ def _ended(answer: Answer) -> str:
     peak = "unknown" if answer.peak_bytes is None else format_bytes(answer.peak_bytes)
     at_least = "at least " if answer.peak_is_lower_bound and answer.peak_bytes else ""
     return f"{answer.ending} after {after}: {answer.reason}. Peak {at_least}{peak}."
+
+
+def _said(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield the end of the error stream of the first run that ended with something to say there."""
+    for run in runs:
+        lines = last_lines(run.output.stderr_tail, lines=_LAST_LINES)
+        if run.ending in _TALKATIVE and lines:
+            if run is not runs[0]:
+                yield f"(in run {run.number}, under {run.case.memory_limit_label})"
+            yield from (line[:_WIDEST_WORDS] for line in lines)
+            return
 
 
 def _at_limit(answer: Answer) -> Iterator[str]:
@@ -326,7 +345,6 @@ def requirement_document(
     document: dict[str, Any] = {
         "schema": 1,
         **msgspec.to_builtins(found),
-        "is_exact": found.is_exact,
         "conditions": conditions,
         "runs": list(runs),
         "evidence_dir": folder,

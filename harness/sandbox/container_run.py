@@ -21,6 +21,7 @@ from harness.sandbox.capture import TAIL_BYTES, Capture, Demultiplexer
 from harness.sandbox.container import ContainerSpec, create
 from harness.sandbox.container_view import ContainerView, FreezerOfEngine
 from harness.sandbox.contract import Order
+from harness.sandbox.crowd import Crowd
 from harness.sandbox.engine import Engine, engine_errors
 from harness.sandbox.freeze import Freezer
 from harness.sandbox.init_words import LENGTH_BYTES, InitWords, read_init_words
@@ -104,7 +105,7 @@ class ContainerRun:
             contextlib.closing(Watch()) as watch,
             self._attached() as attached,
         ):
-            sampler = Sampler(meter, offset)
+            sampler = Sampler(meter, offset, crowd=Crowd(self._view.pids))
             sampler.listen(watch)
             self._began_s = time.time()
             # The engine closes the stream when the container has ended: that is how we know.

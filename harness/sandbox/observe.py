@@ -15,6 +15,7 @@ from harness.core.peaks import Timeline
 from harness.core.run import Output
 from harness.sandbox.capture import Capture
 from harness.sandbox.contract import Order
+from harness.sandbox.crowd import Crowd
 from harness.sandbox.freeze import Freezer
 from harness.sandbox.group import Meter
 from harness.sandbox.kills import Kills
@@ -122,7 +123,7 @@ def observe(order: Order, watched: Watched, stop: Callable[[], bool]) -> Seen:
         watch.add_stream(err, capture.stderr.feed)
         watch.add_end(watched.launched.pidfd)
         watched.launched.join(watched.groups)
-        sampler = Sampler(watched.meter, offset)
+        sampler = Sampler(watched.meter, offset, crowd=Crowd(watched.pids))
         sampler.listen(watch)
         grace, leash = Grace(order.grace_s, watched.kills), _Leash(watched.is_held)
         lookout = Lookout(order.trap, watched, sampler, watch, usual_s=order.interval_s)

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from harness.core.errors import SandboxError
 from harness.core.peaks import Sample, Timeline
+from harness.sandbox.crowd import Crowd
 from harness.sandbox.group import Meter
 from harness.sandbox.kernel import MemoryParts
 from harness.sandbox.offset import OffsetReader
@@ -81,10 +82,13 @@ class Sampler:
         meter: Meter,
         offset: OffsetReader | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        crowd: Crowd | None = None,
     ) -> None:
-        """Sample `meter` and `offset`; times count from now."""
+        """Sample `meter`, `offset` and `crowd`; times count from now."""
         self._meter = meter
         self._offset = offset
+        self._crowd = crowd
         self._clock = clock
         self._started_s = clock()
         self._leapt = False
@@ -169,6 +173,8 @@ class Sampler:
         self._resident_bytes = max(self._resident_bytes, sample.rss_bytes)
         self._sampled_at_s = at_s
         self.timeline.add(sample)
+        if self._crowd is not None and self.timeline.top is sample:
+            self.timeline.processes = self._crowd.count()
         return sample
 
 

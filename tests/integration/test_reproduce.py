@@ -151,6 +151,74 @@ def test_a_streaming_worker_that_leaks_is_found_in_the_json(
 
 
 @pytest.mark.cgroup
+def test_a_streaming_worker_that_dies_after_the_end_is_not_told_to_stream(
+    user: User, snapshot: Path, sandbox_for: Callable[[SandboxKind], Sandbox]
+) -> None:
+    sandbox_for(SandboxKind.CGROUP)
+    code = LEAK.replace(
+        "read(sys.argv[1])", "read(sys.argv[1]); more = bytearray(b'x') * (80 << 20)"
+    )
+    command = user.writes("late.py", code)
+    words = ("reproduce", snapshot, "--memory", "100MiB", "--sandbox", "cgroup")
+    answer = user.asks(*words, "--command", command)
+    assert answer["ending"] == "oom_killed"
+    assert answer["manner"] == "pieces"
+    assert "as a stream" not in answer["next_steps"][0]["do"]
+
+
+@pytest.mark.cgroup
+def test_what_only_a_shell_starts_is_one_process(
+    user: User, snapshot: Path, sandbox_for: Callable[[SandboxKind], Sandbox]
+) -> None:
+    sandbox_for(SandboxKind.CGROUP)
+    command = user.writes("full.py", FULL)
+    words = ("reproduce", snapshot, "--memory", "80MiB", "--sandbox", "cgroup", "--command")
+    answer = user.asks(*words, f"sh -c '{command}; exit $?'")
+    assert answer["runs"][0]["killed"] == "child"
+    assert not any("Run one process" in step["do"] for step in answer["next_steps"])
+    assert answer["requirement"]["method"] == "predicted"
+
+
+@pytest.mark.cgroup
+def test_a_worker_that_is_given_no_snapshot(
+    user: User, snapshot: Path, sandbox_for: Callable[[SandboxKind], Sandbox]
+) -> None:
+    sandbox_for(SandboxKind.CGROUP)
+    command = user.writes("alone.py", "data = bytearray(b'x') * (200 << 20)")
+    command = command.removesuffix(" {snapshot}")
+    words = ("reproduce", snapshot, "--memory", "80MiB", "--sandbox", "cgroup", "--command")
+    answer = user.asks(*words, command)
+    assert any("no {snapshot}" in problem for problem in answer["problems"])
+    steps = [step["do"] for step in answer["next_steps"]]
+    assert steps[0].startswith(f"Look at {user.folder / 'alone.py'}:1")
+    assert not any("stream" in step or "Quarantine" in step for step in steps[:-1])
+    done = user.runs("requirement", snapshot, "--sandbox", "cgroup", "--", *command.split())
+    assert "no {snapshot}" in done.stderr
+
+
+@pytest.mark.cgroup
+@pytest.mark.parametrize(("limit", "ending"), [("80MiB", "oom_killed"), ("512MiB", "crashed")])
+def test_a_snapshot_that_was_cut_short_is_told(
+    limit: str,
+    ending: str,
+    user: User,
+    snapshot: Path,
+    sandbox_for: Callable[[SandboxKind], Sandbox],
+) -> None:
+    sandbox_for(SandboxKind.CGROUP)
+    cut = user.folder / "cut.json"
+    cut.write_bytes(snapshot.read_bytes()[:-1_000_000])
+    command = user.writes("full.py", FULL)
+    words = ("reproduce", cut, "--memory", limit, "--sandbox", "cgroup", "--command", command)
+    done = user.runs(*words)
+    assert done.returncode == 0, done.stderr
+    assert f"Ended        {ending}" in done.stdout
+    page = " ".join(done.stdout.split())
+    assert "cut.json is not valid JSON: at byte 19,000,000" in page
+    assert "json.decoder.JSONDecodeError: Unterminated string" in page
+
+
+@pytest.mark.cgroup
 def test_a_worker_that_passes_is_said_with_its_peak(
     user: User, snapshot: Path, sandbox_for: Callable[[SandboxKind], Sandbox]
 ) -> None:
@@ -301,6 +369,11 @@ def test_more_than_the_ceiling_is_no_answer(
         (("reproduce", "{s}", "--memory", "64MiB"), "give the command, such as"),
         (("reproduce", "{s}", "--memory", "64MiB", "--command", "a 'b"), "No closing quotation"),
         (("reproduce", "{s}", "--memory", "64MiB", "--command", "a", "--", "b"), "command once"),
+        (
+            ("reproduce", "{s}", "--memory", "64MiB", "--against", "a 'b", "--", "true"),
+            "--against: No closing quotation",
+        ),
+        (("reproduce", "{s}", "--memory", "9MiB", "--against", " ", "--", "true"), "--against: it"),
         (("reproduce", "{s}", "--memory", "much", "--", "true"), "is not a size"),
         (("reproduce", "nowhere.json", "--memory", "64MiB", "--", "true"), "is not there"),
         (("requirement", "{s}", "--ceiling", "99TiB", "--", "true"), "--ceiling"),
@@ -371,3 +444,35 @@ def test_a_node_worker_that_dies_while_it_parses(
     assert answer["stack"] == []
     assert any("no Python process" in problem for problem in answer["problems"])
     assert answer["requirement_bytes"] > 100 * MIB
+    assert answer["manner"] == "whole"
+    assert answer["requirement"]["is_exact"] is False
+
+
+@pytest.mark.node
+@pytest.mark.cgroup
+@pytest.mark.parametrize(
+    ("heap_mib", "limit", "ending", "step"),
+    [
+        (4096, "48MiB", "oom_killed", "Set --max-old-space-size=36, about 75 % of the limit"),
+        (16, "512MiB", "heap_exhausted", "The sandbox could hold --max-old-space-size=384"),
+    ],
+)
+def test_a_nodes_heap_limit_is_held_against_the_sandboxs(
+    heap_mib: int,
+    limit: str,
+    ending: str,
+    step: str,
+    user: User,
+    snapshot: Path,
+    sandbox_for: Callable[[SandboxKind], Sandbox],
+) -> None:
+    sandbox_for(SandboxKind.CGROUP)
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed; apt install nodejs")
+    code = "JSON.parse(require('fs').readFileSync(process.argv[2], 'latin1'))"
+    user.writes("full.cjs", code)
+    words = ("reproduce", snapshot, "--memory", limit, "--sandbox", "cgroup", "--command")
+    answer = user.asks(*words, f"{node} --max-old-space-size={heap_mib} full.cjs {{snapshot}}")
+    assert answer["ending"] == ending
+    assert answer["next_steps"][0]["do"].startswith(step)

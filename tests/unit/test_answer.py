@@ -7,15 +7,17 @@ import pytest
 
 from harness.core.advice import advise
 from harness.core.answer import Against, Answer, ProfileSummary, SiteShare, top_sites
-from harness.core.autopsy import StoppedAt
+from harness.core.autopsy import Autopsy, Evidence, Process, Standstill, StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending, Killed
 from harness.core.estimate import Estimate
+from harness.core.manner import Manner
+from harness.core.peaks import Sample
 from harness.core.profile import Frame, Moment, Profile, Profiler, Site
 from harness.core.reconcile import Reconciliation
 from harness.core.requirement import Method, Requirement
-from harness.core.run import Run
+from harness.core.run import Output, Run
 from harness.reporters.answer import (
     render_answer,
     render_answer_json,
@@ -48,6 +50,7 @@ def make_answer(make_snapshot: Callable[..., Snapshot]) -> Callable[..., Answer]
             requirement=Requirement(requirement_bytes=400 * MIB, method=Method.CONFIRMED),
             stopped_at=WHOLE,
             stack=("load (/app/w.py:3)",),
+            manner=Manner.WHOLE,
         )
         return msgspec.structs.replace(answer, **changes)
 
@@ -59,7 +62,8 @@ def steps(answer: Answer) -> str:
 
 
 def test_a_full_parse_is_to_be_streamed(make_answer: Callable[..., Answer]) -> None:
-    text = steps(make_answer())
+    command = ("python", "w.py", "{snapshot}", "--batch-size", "100")
+    text = steps(make_answer(command=command))
     assert text.startswith("Parse the large arrays as a stream")
     assert "batch" not in text
     assert "Raise the limit to 440 MiB only if" in text
@@ -72,15 +76,76 @@ def test_what_could_not_be_seen_is_not_said_to_have_been_read(
     for offset in (None, 0):
         unknown = msgspec.structs.replace(WHOLE, offset_bytes=offset, reason="Mapped.")
         text = steps(make_answer(stopped_at=unknown))
-        assert "could not be seen" in text
+        assert "parses all of the snapshot" in text
         assert "whole snapshot had been read" not in text
 
 
 def test_a_streaming_worker_keeps_something(make_answer: Callable[..., Answer]) -> None:
-    text = steps(make_answer(stopped_at=PART))
+    text = steps(make_answer(stopped_at=PART, manner=Manner.PIECES))
     assert text.startswith("Look at what is kept while $.a[7].b is read")
-    assert "Halve the batch size" in text
+    assert "from 100 to 50" in text
     assert "as a stream" not in text
+
+
+def test_a_streaming_worker_at_its_end_is_not_told_to_stream(
+    make_answer: Callable[..., Answer],
+) -> None:
+    text = steps(make_answer(stopped_at=WHOLE, manner=Manner.PIECES))
+    assert text.startswith("Look at what is kept: lists")
+    assert "as a stream" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--batch-size", "400"), "from 400 to 200"),
+        (("--batch-size=31",), "from 31 to 15"),
+        (("--upsert_batch_size", "80"), "from 80 to 40"),
+        (("--upsert-batch-size", "80"), "from 80 to 40"),
+        (("--batch-size", "{n}"), "such as from 100 to 50"),
+        ((), "such as from 100 to 50"),
+    ],
+)
+def test_the_batch_is_halved_from_what_it_is(
+    words: tuple[str, ...], said: str, make_answer: Callable[..., Answer]
+) -> None:
+    command = ("python", "batches.py", "{snapshot}", *words)
+    assert said in steps(make_answer(command=command, manner=Manner.PIECES))
+
+
+def test_a_batch_of_one_cannot_be_less(make_answer: Callable[..., Answer]) -> None:
+    command = ("python", "w.py", "{snapshot}", "--batch-size", "1")
+    assert "batch size" not in steps(make_answer(command=command, manner=Manner.PIECES))
+
+
+def test_where_nothing_tells_how_it_reads_the_largest_site_is_named(
+    make_answer: Callable[..., Answer],
+) -> None:
+    site = SiteShare(at="/app/w.py:9", stack=(), bytes=MIB, count=1, share=0.97)
+    text = steps(make_answer(manner=None, sites=(site,)))
+    assert text.startswith("Look at /app/w.py:9: can it hold less at a time? It holds 97 %")
+    assert "stream" not in text.partition("Raise")[0]
+    assert steps(make_answer(manner=None)).startswith("Quarantine")
+
+
+def test_a_worker_that_was_given_no_snapshot_has_none_to_quarantine(
+    make_answer: Callable[..., Answer],
+) -> None:
+    text = steps(make_answer(command=("python", "w.py"), manner=None))
+    assert "Quarantine" not in text
+    assert "Raise the limit" in text
+
+
+def test_a_limit_that_is_enough_is_not_to_be_raised(make_answer: Callable[..., Answer]) -> None:
+    enough = Requirement(requirement_bytes=200 * MIB, method=Method.PREDICTED)
+    assert "Raise the limit" not in steps(make_answer(requirement=enough))
+
+
+def test_a_worker_with_a_limit_of_its_own(make_answer: Callable[..., Answer]) -> None:
+    unknown = Requirement(requirement_bytes=None, method=Method.PREDICTED)
+    answer = make_answer(ending=Ending.MEMORY_ERROR, requirement=unknown)
+    assert steps(answer).startswith("Look for a limit that the worker sets itself")
+    assert "sets itself" not in steps(make_answer(ending=Ending.MEMORY_ERROR))
 
 
 @pytest.mark.parametrize(
@@ -101,11 +166,50 @@ def test_what_was_tried_counts_more_than_advice(
     assert steps(make_answer(against=against)).startswith(words)
 
 
-def test_a_size_guard_is_no_larger_than_what_was_tried(
+def test_a_size_guard_is_rounded_down(make_answer: Callable[..., Answer]) -> None:
+    largest = Estimate(snapshot_bytes=16_960_000, base_bytes=MIB, slope=1, reason="")
+    assert "guard to 16.9 MB at most" in steps(make_answer(largest_snapshot=largest))
+    unknown = msgspec.structs.replace(largest, snapshot_bytes=None)
+    assert "guard" not in steps(make_answer(largest_snapshot=unknown))
+
+
+def autopsy_of(*held_mib: int) -> Autopsy:
+    return Autopsy(
+        standstill=Standstill(
+            limit_bytes=256 * MIB,
+            crossed_bytes=256 * MIB,
+            crossed_at_s=1,
+            stood=Sample(at_s=1, anon_bytes=256 * MIB),
+            freezing_s=0,
+        ),
+        evidence=Evidence(
+            processes=tuple(
+                Process(
+                    pid=pid,
+                    parent=1,
+                    command=("w",),
+                    rollup={"Anonymous": mib * MIB},
+                    areas=(),
+                    open_files=(),
+                )
+                for pid, mib in enumerate(held_mib)
+            )
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("held_mib", "are_several"), [((255, 1), False), ((256,), False), ((100, 90, 66), True)]
+)
+def test_only_processes_that_hold_much_are_too_many(
+    held_mib: tuple[int, ...],
+    are_several: bool,
     make_answer: Callable[..., Answer],
+    make_run: Callable[..., Run],
 ) -> None:
-    largest = Estimate(snapshot_bytes=90_000_000, base_bytes=MIB, slope=1, reason="")
-    assert "guard to 50.0 MB" in steps(make_answer(largest_snapshot=largest))
+    run = msgspec.structs.replace(make_run(ending=Ending.OOM_KILLED), killed=Killed.CHILD)
+    answer = make_answer(autopsy=autopsy_of(*held_mib), runs=(run,))
+    assert ("Run one process" in steps(answer)) == are_several
 
 
 def test_a_killed_child_means_fewer_processes(
@@ -115,10 +219,41 @@ def test_a_killed_child_means_fewer_processes(
     assert "Run one process" in steps(make_answer(runs=(run,)))
 
 
+NODE = ("node", "--max-old-space-size={mib}", "w.mjs", "{snapshot}")
+
+
+@pytest.mark.parametrize(
+    ("mib", "ending", "words"),
+    [
+        (4096, Ending.OOM_KILLED, "Set --max-old-space-size=192, about 75 % of the limit"),
+        (4096, Ending.COMPLETED, "Set --max-old-space-size=192, about 75 % of the limit"),
+        (64, Ending.HEAP_EXHAUSTED, "The sandbox could hold --max-old-space-size="),
+        (192, Ending.HEAP_EXHAUSTED, "A larger heap does not fit"),
+    ],
+)
+def test_the_heap_limit_is_held_against_the_sandboxs(
+    mib: int, ending: Ending, words: str, make_answer: Callable[..., Answer]
+) -> None:
+    command = tuple(word.replace("{mib}", str(mib)) for word in NODE)
+    text = steps(make_answer(command=command, ending=ending, peak_bytes=(mib + 20) * MIB))
+    assert words in text
+
+
+def test_the_heap_limit_counts_from_the_environment_too(
+    make_answer: Callable[..., Answer],
+) -> None:
+    conditions = Conditions(
+        sandbox="cgroup", environment={"NODE_OPTIONS": "--max-old-space-size=9999"}
+    )
+    text = steps(make_answer(command=("node", "w.mjs", "{snapshot}"), conditions=conditions))
+    assert text.startswith("Set --max-old-space-size=192")
+    assert "the kernel kills first" in text
+
+
 @pytest.mark.parametrize(
     ("ending", "words"),
     [
-        (Ending.HEAP_EXHAUSTED, "Set --max-old-space-size to about three quarters"),
+        (Ending.HEAP_EXHAUSTED, "--max-old-space-size=192 would be about 75 %"),
         (Ending.COMPLETED, "something differs"),
         (Ending.REFUSED, "high-memory worker"),
         (Ending.TIMED_OUT, "more time"),
@@ -190,6 +325,18 @@ def test_most_that_no_profile_shows_comes_first(make_answer: Callable[..., Answe
         msgspec.structs.replace(answer, profile=msgspec.structs.replace(summary, is_cut=True)),
         width=500,
     )
+
+
+def test_a_worker_that_ended_itself_is_heard(
+    make_answer: Callable[..., Answer], make_run: Callable[..., Run]
+) -> None:
+    output = Output(stderr_tail="Traceback\n  at work\n\x1b[31mValueError: no JSON\x1b[0m\n")
+    run = msgspec.structs.replace(make_run(ending=Ending.CRASHED), output=output)
+    page = render_answer(make_answer(ending=Ending.CRASHED, runs=(run,)))
+    assert "It said      Traceback\n" in page
+    assert "ValueError: no JSON\n" in page
+    killed = msgspec.structs.replace(run, ending=Ending.OOM_KILLED)
+    assert "It said" not in render_answer(make_answer(runs=(killed,)))
 
 
 def test_the_page_is_plain_and_harmless(make_answer: Callable[..., Answer]) -> None:
