@@ -10,6 +10,7 @@ COMMANDS = [
     (),
     ("run",),
     ("generate",),
+    ("xray",),
     ("report",),
     ("doctor",),
     ("baseline",),
