@@ -11,7 +11,7 @@ import msgspec
 from harness import __version__
 from harness.autopsy.json_path import find_offset, stopped_at
 from harness.core.advice import advise
-from harness.core.answer import Against, Answer, SiteShare, read_manner, top_sites
+from harness.core.answer import Against, Answer, JsonCosts, SiteShare, read_manner, top_sites
 from harness.core.autopsy import Autopsy, StoppedAt
 from harness.core.case import Case
 from harness.core.command import NO_SNAPSHOT, knows_snapshot
@@ -25,6 +25,7 @@ from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes
 from harness.inquiry import Inquiry, InquiryProgress
 from harness.profiled_pass import Profiled, ProfiledPass
+from harness.snapshot_costs import costs_of
 from harness.snapshots import invalid_json_at
 from harness.store import Store
 
@@ -115,6 +116,7 @@ class Reproduction:
             sites=_sites(heap.profile),
             profile=heap.summary,
             heap=heap.heap,
+            costs=self._costs(verdict),
             largest_snapshot=largest,
             against=against,
             autopsy=autopsy,
@@ -153,6 +155,13 @@ class Reproduction:
                     "Export it again if it was cut short; if the worker that died had the same "
                     "file, its failure is what happened."
                 )
+
+    def _costs(self, verdict: Run) -> JsonCosts | None:
+        """Return what the snapshot's JSON costs, where memory is what is asked of."""
+        if verdict.ending not in {*_OF_MEMORY, Ending.COMPLETED}:
+            return None
+        snapshot = Path(self._case.snapshot.path)
+        return costs_of(snapshot, self._commands[0], self._progress.bytes)
 
     def _read(self, verdict: Run, whole: Run | None, autopsy: Autopsy | None) -> Read:
         """Return what was seen of reading up to the limit, or to the end of what ended before."""

@@ -71,6 +71,34 @@ class ProfileSummary(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
+class PathShare(msgspec.Struct, frozen=True, kw_only=True):
+    """The values at one path of the JSON: their number, predicted bytes and share, and why."""
+
+    path: str
+    bytes: int
+    count: int
+    share: float
+    why: str
+
+
+class JsonCosts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a full parse of the snapshot costs, as predicted from its text.
+
+    Attributes:
+        parser, python: whose objects are counted.
+        retained_bytes: what the result takes up.
+        peak_bytes: with the text and what the parser holds on the way, above its base.
+        paths: the costliest, without what is below each.
+
+    """
+
+    parser: str
+    python: str
+    retained_bytes: int
+    peak_bytes: int
+    paths: tuple[PathShare, ...]
+
+
 class Against(msgspec.Struct, frozen=True, kw_only=True):
     """Another command with the same snapshot and limit, such as a streaming one."""
 
@@ -101,6 +129,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         manner: how it reads the snapshot, as far as can be told.
         stack: at the limit, innermost first; see `core.autopsy.Autopsy.stack`.
         sites: the largest first.
+        costs: what its JSON would cost, for a Python worker; None where that is not known.
         heap: the profile held against the memory of its own pass.
         runs: every run that was made, in order.
         evidence_dir: the folder that holds all of it.
@@ -134,6 +163,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[SiteShare, ...] = ()
     profile: ProfileSummary | None = None
     heap: Reconciliation | None = None
+    costs: JsonCosts | None = None
     largest_snapshot: Estimate | None = None
     against: Against | None = None
     next_steps: tuple[Step, ...] = ()

@@ -6,7 +6,7 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
-from harness.core.answer import Against, Answer, ProfileSummary
+from harness.core.answer import Against, Answer, JsonCosts, ProfileSummary
 from harness.core.autopsy import StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
@@ -56,6 +56,7 @@ def _sections(answer: Answer) -> Iterator[Section]:
     yield Section(label="Held by", lines=tuple(_held(answer)), is_code=True)
     yield Section(label="Profile", lines=tuple(_profile(answer.profile)))
     yield Section(label="Heap", lines=tuple(_reconciliation(answer.heap, answer.profile)))
+    yield Section(label="JSON costs", lines=tuple(_costs(answer.costs)), is_code=True)
     yield Section(label="Needs", lines=tuple(_needs(answer.requirement)))
     yield Section(label="Fits", lines=tuple(_fits(answer)))
     yield Section(label="Against", lines=tuple(_against(answer.against, answer.limit_bytes)))
@@ -136,6 +137,19 @@ def _held(answer: Answer) -> Iterator[str]:
         source = site.source.strip()[:_SOURCE_CHARACTERS]
         size = format_bytes(site.bytes)
         yield f"{site.share * 100:5.1f} %  {size:>10}  {site.at}  {source}".rstrip()
+
+
+def _costs(costs: JsonCosts | None) -> Iterator[str]:
+    """Yield what a full parse would hold, and by which paths."""
+    if costs is None:
+        return
+    yield (
+        f"{costs.parser}.loads would hold {format_bytes(costs.retained_bytes)} in the end and "
+        f"{format_bytes(costs.peak_bytes)} at its peak, as predicted from the text:"
+    )
+    for path in costs.paths:
+        size = format_bytes(path.bytes)
+        yield f"{path.share * 100:5.1f} %  {size:>10}  {path.path}  {path.why}".rstrip()
 
 
 def _profile(profile: ProfileSummary | None) -> Iterator[str]:

@@ -43,16 +43,6 @@ def render_xray(found: XRay, *, name: str, width: int = 100, unicode: bool = Tru
     return text if unicode else text.encode("ascii", "replace").decode()
 
 
-def top_lines(found: XRay, *, count: int = 5) -> tuple[str, ...]:
-    """Return the costliest paths, a line each, without what costs hardly anything."""
-    reasons = [path for path in found.paths[:count] if path.share >= _LEAST_SHARE]
-    return tuple(
-        f"{path.share * 100:5.1f} %  {format_bytes(path.bytes):>10}  {one_line(path.path)}  "
-        f"{'; '.join(path.reasons)}".rstrip()
-        for path in reasons
-    )
-
-
 def _tree(found: XRay, width: int, *, full: str, empty: str) -> Iterator[str]:
     """Yield a line for each path that holds much, and one for what is left out below it."""
     reasons = {path.path: path.reasons for path in found.paths}

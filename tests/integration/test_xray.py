@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -128,3 +129,22 @@ def test_what_is_measured_predicts_as_the_table_does(tmp_path: Path) -> None:
             for model in (known.model, measured)
         )
         assert by_measure == pytest.approx(by_table, rel=0.01)
+
+
+def test_reproduce_shows_the_costliest_paths(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot.json"
+    path.write_text(json.dumps(numbers()))
+    words = ["reproduce", str(path), "--memory", "4GiB", "--sandbox", "process", "--json"]
+    code = "import json, sys; json.load(open(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words, "--", sys.executable, "-c", code, "{snapshot}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    costs = json.loads(done.stdout)["costs"]
+    assert costs["paths"][0]["path"] == "$.lines[*][*]"
+    assert costs["paths"][0]["why"].endswith("lists of 2 elements x 96 bytes")
+    assert "json.loads would hold" in done.stderr

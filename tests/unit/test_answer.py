@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from harness.core.advice import advise
-from harness.core.answer import Against, Answer, ProfileSummary, SiteShare, top_sites
+from harness.core.answer import (
+    Against,
+    Answer,
+    JsonCosts,
+    PathShare,
+    ProfileSummary,
+    SiteShare,
+    top_sites,
+)
 from harness.core.autopsy import Autopsy, Evidence, Process, Standstill, StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
@@ -357,3 +365,17 @@ def test_the_page_is_plain_and_harmless(make_answer: Callable[..., Answer]) -> N
     decoded = msgspec.json.decode(render_answer_json(answer))
     assert decoded["stopped_at"]["offset"] == 100
     assert decoded["requirement_bytes"] == 400 * MIB
+
+
+def test_what_the_json_costs_is_told_as_a_prediction(make_answer: Callable[..., Answer]) -> None:
+    path = PathShare(path="$.rows[*]", bytes=3 * MIB, count=10, share=0.75, why="10 dicts")
+    costs = JsonCosts(
+        parser="json", python="cpython 3.11", retained_bytes=4 * MIB, peak_bytes=9 * MIB,
+        paths=(path,),
+    )  # fmt: skip
+    sections = {section.label: section.lines for section in sections_of(make_answer(costs=costs))}
+    total, largest = sections["JSON costs"]
+    assert "json.loads would hold 4 MiB in the end and 9 MiB at its peak" in total
+    assert "predicted" in total
+    assert largest.split() == ["75.0", "%", "3", "MiB", "$.rows[*]", "10", "dicts"]
+    assert "JSON costs" not in {section.label for section in sections_of(make_answer())}
