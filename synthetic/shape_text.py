@@ -12,7 +12,9 @@ import msgspec
 from synthetic.shape import Shape
 
 _LEAST_GROUPED: Final = 100_000_000
-_WIDTH: Final = 100
+_WIDTH: Final = 90
+_MOST_INDENTED: Final = 24
+"""Deeper levels stand no further to the right: most of the text would be spaces."""
 _GROUPED: Final = re.compile(r"\d{1,3}(_\d{3})+")
 _HAS_GROUPED: Final = re.compile(rb'"\d{1,3}(_\d{3})+"')
 _TEXTS: Final = frozenset({"key", "width", "indent", "after_comma", "after_colon", "inside"})
@@ -54,11 +56,12 @@ def _written(value: Any, indent: int) -> str:
 
 
 def _joined(parts: list[str], brackets: str, indent: int) -> str:
-    length = indent + sum(len(part) + 2 for part in parts)
+    length = sum(len(part) + 2 for part in parts)
     if length <= _WIDTH and not any("\n" in part for part in parts):
         return brackets[0] + ", ".join(parts) + brackets[1]
-    space = "\n" + " " * (indent + 1)
-    return f"{brackets[0]}{space}{f',{space}'.join(parts)}\n{' ' * indent}{brackets[1]}"
+    space = "\n" + " " * min(indent + 1, _MOST_INDENTED)
+    end = "\n" + " " * min(indent, _MOST_INDENTED)
+    return f"{brackets[0]}{space}{f',{space}'.join(parts)}{end}{brackets[1]}"
 
 
 def _string(text: str) -> str:

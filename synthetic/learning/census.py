@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from synthetic.learning.echoes import Echoes
 from synthetic.learning.giants import Large
 from synthetic.learning.histograms import Histogram
 from synthetic.learning.numerals import float_classes, integer_classes
@@ -59,6 +60,7 @@ class Census:
         strings, keys: the strings, and the keys of maps.
         openings: the arrays and objects.
         sketch: a sample of strings and numbers.
+        echoes: which names of keys are data as well.
 
     """
 
@@ -69,6 +71,7 @@ class Census:
         self.keys = TextCensus()
         self.openings = Openings(tree)
         self.sketch = Sketch()
+        self.echoes = Echoes(tree)
         self._short_numbers = Tally()
         self._long_numbers = Tally()
 
@@ -96,6 +99,7 @@ class Census:
         at = is_value.nonzero()[0]
         nodes = values.nodes.compress(values.kinds == STRING)
         self.strings.add(nodes, at, texts)
+        self.echoes.take(block, at)
         if int(texts.contents.max()) >= GIANT_BYTES:
             self._take_giants(block, nodes, at)
         if not self.tree.has_maps():
@@ -106,6 +110,7 @@ class Census:
         in_map = self.tree.are_maps(owners).nonzero()[0]
         if len(in_map):
             self.keys.add(owners.take(in_map), keys.take(in_map), texts)
+            self.echoes.take(block, keys.take(in_map))
 
     def _take_giants(self, block: Block, nodes: Places, at: Places) -> None:
         texts = block.texts

@@ -97,8 +97,12 @@ class Draft:
         keys = sorted(self.members) if len(self.members) <= 32 else ["..."]
         return " ".join([*kinds, *keys])
 
-    def settle(self, key_bytes: dict[int, int]) -> None:
-        """Merge the members where objects are maps, here and in all places below."""
+    def settle(self, key_bytes: dict[int, int]) -> set[str]:
+        """Merge the members where objects are maps, here and in all places below.
+
+        Returns the keys that are data; `key_bytes` are those of nodes' keys.
+        """
+        data: set[str] = set()
         waiting = [self]
         while waiting:
             draft = waiting.pop()
@@ -106,9 +110,11 @@ class Draft:
             # An object that holds a key twice fits no description but that of a map.
             is_odd = any(member.count > objects for member in draft.members.values())
             if draft.has_maps or is_odd or is_map(objects, draft.looks()):
+                data.update(draft.members)
                 draft.become_map(key_bytes)
             waiting += draft.members.values()
             waiting += [below for below in (draft.elements, draft.values) if below is not None]
+        return data
 
     def looks(self) -> dict[str, Key]:
         """Return what the keys of the members say of them."""
@@ -123,7 +129,7 @@ class Draft:
         return found
 
     def become_map(self, key_bytes: dict[int, int]) -> None:
-        """Take the keys of the members for data; `key_bytes` are those of nodes' keys."""
+        """Take the keys of the members for data."""
         self.has_maps = True
         for key, member in self.members.items():
             text = TextDraft(lengths={})

@@ -1,5 +1,6 @@
 """Folding: from the census of a text to its shape."""
 
+import dataclasses
 from typing import Final
 
 from synthetic.learning.census import IS_FLOAT, WIDTHS, Census
@@ -74,12 +75,28 @@ def _put_chains(census: Census, drafts: dict[int, Draft]) -> None:
         below.chains = chains
 
 
-def settled(census: Census) -> tuple[Draft, Draft]:
-    """Return the draft of the root, maps merged, and that of all that is too deep for places."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settled:
+    """The drafts of a text, maps merged.
+
+    Attributes:
+        root: that of the root.
+        deeper: that of all that is too deep for places.
+        data: the keys that were found to be data in the end.
+
+    """
+
+    root: Draft
+    deeper: Draft
+    data: frozenset[str]
+
+
+def settled(census: Census) -> Settled:
+    """Return the drafts of a census."""
     drafts = drafts_of(census)
     root = drafts[ROOT_NODE]
-    root.settle(dict(enumerate(census.tree.key_bytes)))
-    return root, drafts[DEEPER_NODE]
+    data = root.settle(dict(enumerate(census.tree.key_bytes)))
+    return Settled(root=root, deeper=drafts[DEEPER_NODE], data=frozenset(data))
 
 
 def counts_of(cells: Cells) -> int:

@@ -1,6 +1,6 @@
 """The learner: from the bytes of a snapshot to its shape, in memory that does not grow with it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -9,6 +9,7 @@ import numpy as np
 from synthetic.learning.census import Census
 from synthetic.learning.curves import sizes_along
 from synthetic.learning.drafts import Draft
+from synthetic.learning.echoes import LEAST
 from synthetic.learning.folding import settled
 from synthetic.learning.giants import Large
 from synthetic.learning.openings import GIANT_BYTES
@@ -72,13 +73,26 @@ class Learner:
     def shape(self, *, rename_keys: bool) -> Shape:
         """Return the shape of what was read."""
         census = self._census
-        root, deeper = settled(census)
-        name_of = Names().of if rename_keys else str
-        findings = self._findings(name_of)
-        _hang(root, deeper, findings, census.openings.deepest - DEEPEST)
+        drafts = settled(census)
+        findings = self._findings(self._names(drafts.data, rename_keys=rename_keys))
+        _hang(drafts.root, drafts.deeper, findings, census.openings.deepest - DEEPEST)
         return Shape(
-            schema=SCHEMA, bytes=self._bytes, root=place_of(root, findings), style=self._written()
+            schema=SCHEMA,
+            bytes=self._bytes,
+            root=place_of(drafts.root, findings),
+            style=self._written(),
         )
+
+    def _names(self, data: Collection[str], *, rename_keys: bool) -> Callable[[str], str]:
+        """Return what gives keys their names in the shape: others to those that are data too."""
+        names, echoes = Names(), self._census.echoes
+        echoes.close()
+
+        def name_of(key: str) -> str:
+            is_data = len(key) >= LEAST and (key in data or echoes.has(key))
+            return names.of(key) if rename_keys or is_data else key
+
+        return name_of
 
     def _written(self) -> Style:
         bom_bytes = _BOM_BYTES if self._scanner.has_bom else 0

@@ -1,0 +1,101 @@
+"""Learning: the shape of a snapshot's file, plain or packed with gzip, read once as a stream."""
+
+import itertools
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from harness.core.errors import InputError, NoVerdictError
+from harness.store import publish
+from synthetic.learning.learner import Learner
+from synthetic.scan.errors import InvalidJsonError
+from synthetic.scan.scanner import BLOCK_BYTES
+
+if TYPE_CHECKING:
+    from synthetic.shape import Shape
+
+_GZIP: Final = b"\x1f\x8b"
+_GZIP_WINDOW: Final = 31
+"""For zlib: its largest window, in the form of gzip."""
+
+# Told what is being done, the bytes done so far and the bytes in all.
+ByteProgress: TypeAlias = Callable[[str, int, int], None]
+
+
+def learn_file(path: Path, *, rename_keys: bool, progress: ByteProgress) -> "Shape":
+    """Return the shape of the snapshot in a file.
+
+    Raises:
+        InputError: it cannot be read, or is no JSON; says at which byte and why.
+
+    """
+    learner = Learner()
+    try:
+        for _ in learner.read(_even(_unpacked(_pieces(path, progress)))):
+            pass
+    except InvalidJsonError as error:
+        raise InputError(f"{path} is no JSON: {error}") from None
+    except (EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be unpacked: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    return learner.shape(rename_keys=rename_keys)
+
+
+def _pieces(path: Path, progress: ByteProgress) -> Iterator[bytes]:
+    done = 0
+    with path.open("rb") as file:
+        total = path.stat().st_size  # nothing where it is a pipe
+        while piece := file.read(BLOCK_BYTES):
+            yield piece
+            done += len(piece)
+            progress(f"Learning {path.name}", done, max(done, total))
+
+
+def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of a text, unpacked where they are packed."""
+    first = next(pieces, b"")
+    if not first.startswith(_GZIP):
+        yield first
+        yield from pieces
+        return
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    for piece in itertools.chain((first,), pieces):
+        rest = piece
+        while rest:
+            if unpacker.eof:  # several packed texts in a row are one, and zeros may follow
+                rest = rest.lstrip(b"\0")
+                unpacker = zlib.decompressobj(_GZIP_WINDOW) if rest else unpacker
+            if rest:
+                yield unpacker.decompress(rest, BLOCK_BYTES)
+                rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+    if not unpacker.eof:
+        raise EOFError("the packed text ends too early")
+
+
+def _even(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in pieces of one size, so that a text has one shape however it comes."""
+    waiting, length = [], 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        while length >= BLOCK_BYTES:
+            whole = b"".join(waiting)
+            yield whole[:BLOCK_BYTES]
+            waiting, length = [whole[BLOCK_BYTES:]], length - BLOCK_BYTES
+    yield b"".join(waiting)
+
+
+def write_shape(path: Path, text: bytes) -> None:
+    """Write the text of a shape, and make its folder.
+
+    Raises:
+        NoVerdictError: it could not be written, for want of space or of the right.
+
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NoVerdictError(f"{path} cannot be written: {error.strerror}") from error
+    publish(path, text)
