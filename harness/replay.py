@@ -33,9 +33,10 @@ from harness.core.scaling import ScalingLaw, probes, scaling_laws
 from harness.core.scenario import Scenario
 from harness.core.verdict import Verdict, verdict_of
 from harness.execution import Executor
+from harness.generating import ByteProgress
 from harness.orders import OrderMaker
 from harness.sandbox.contract import Sandbox
-from harness.snapshots import ByteProgress, ProbeMaker, invalid_json_at
+from harness.snapshots import ProbeMaker, invalid_json_at
 from harness.store import REPORT, Store, publish
 
 

@@ -1,16 +1,14 @@
 """Snapshots: found or generated, measured and hashed, warmed before a run, checked after one."""
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import ijson
 import msgspec
@@ -18,19 +16,15 @@ import msgspec
 from harness.core.case import Snapshot
 from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.scenario import SnapshotSource
-from harness.core.units import format_bytes, format_megabytes
-from harness.store import replacing
-from synthetic import SHAPES, generate
-from synthetic import VERSION as GENERATOR_VERSION
+from harness.core.units import format_megabytes
+from harness.generating import ByteProgress, generator_of, write_snapshot
+from synthetic import Generator
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _CHECK_BYTES: Final = 64 * 1024
 _STALE_S: Final = 86_400
 # As `replacing` and `ProbeMaker` call them.
 _MADE_BY: Final = re.compile(r"\..+\.json\.(?P<pid>\d+)|probe-(?P<probe>\d+)-.+\.json")
-
-# Told what is being done, the bytes done so far and the bytes in all.
-ByteProgress: TypeAlias = Callable[[str, int, int], None]
 
 
 def resolve_snapshots(
@@ -51,24 +45,22 @@ def resolve_snapshots(
 
     """
     if source.shape is not None:
-        return tuple(_generated(source, cache, progress))
+        return tuple(_generated(source, folder, cache, progress))
     return tuple(_from_files(source.files, folder, progress))
 
 
-def _generated(source: SnapshotSource, cache: Path, progress: ByteProgress) -> Iterator[Snapshot]:
-    shape = source.shape or ""
-    if shape not in SHAPES:
-        raise InputError(
-            f'snapshots.shape: "{shape}" is not built in; there are {", ".join(SHAPES)}'
-        )
+def _generated(
+    source: SnapshotSource, folder: Path, cache: Path, progress: ByteProgress
+) -> Iterator[Snapshot]:
+    generator = _generator(source, folder)
     sweep_cache(cache)
     for index, size in enumerate(source.sizes):
-        name = f"{shape}-{size.bytes}-seed{source.seed}-v{GENERATOR_VERSION}.json"
+        name = f"{generator.identity}-{size.bytes}-seed{source.seed}.json"
         path = cache / name
         try:
             if not _is_whole(path, size.bytes):
                 write_snapshot(
-                    path, shape, size_bytes=size.bytes, seed=source.seed, progress=progress
+                    path, generator, size_bytes=size.bytes, seed=source.seed, progress=progress
                 )
         except InputError as error:
             raise InputError(f"snapshots.sizes[{index}]: {error}") from error
@@ -76,7 +68,14 @@ def _generated(source: SnapshotSource, cache: Path, progress: ByteProgress) -> I
             raise
         except NoVerdictError as error:
             raise NoVerdictError(f"{error}; XDG_CACHE_HOME can name another place") from error
-        yield _snapshot(path, size.text, progress, shape=f"{shape} seed {source.seed}")
+        yield _snapshot(path, size.text, progress, shape=f"{generator.name} seed {source.seed}")
+
+
+def _generator(source: SnapshotSource, folder: Path) -> Generator:
+    try:
+        return generator_of(source.shape or "", folder=folder)
+    except InputError as error:
+        raise InputError(f"snapshots.shape: {error}") from error
 
 
 def _is_whole(path: Path, size_bytes: int) -> bool:
@@ -87,9 +86,19 @@ def _is_whole(path: Path, size_bytes: int) -> bool:
 class ProbeMaker:
     """Makes snapshots like a scenario's own synthetic ones in any size, each for one run only."""
 
-    def __init__(self, source: SnapshotSource, *, cache: Path, progress: ByteProgress) -> None:
-        """Make snapshots of `source`, which has a shape; `cache` holds each while it is used."""
-        self._source = source
+    def __init__(
+        self, source: SnapshotSource, *, folder: Path, cache: Path, progress: ByteProgress
+    ) -> None:
+        """Make snapshots of `source`, which has a shape; `cache` holds each while it is used.
+
+        `folder` is what the path of a shape starts from.
+
+        Raises:
+            InputError: the shape is unknown, or none.
+
+        """
+        self._generator = _generator(source, folder)
+        self._seed = source.seed
         self._cache = cache
         self._progress = progress
 
@@ -102,14 +111,15 @@ class ProbeMaker:
             NoVerdictError: it could not be written.
 
         """
-        shape, seed = self._source.shape or "", self._source.seed
-        path = self._cache / f"probe-{os.getpid()}-{shape}-{size_bytes}-seed{seed}.json"
+        generator, seed = self._generator, self._seed
+        name = f"probe-{os.getpid()}-{generator.identity}-{size_bytes}-seed{seed}.json"
+        path = self._cache / name
         try:
             made = write_snapshot(
-                path, shape, size_bytes=size_bytes, seed=seed, progress=self._progress
+                path, generator, size_bytes=size_bytes, seed=seed, progress=self._progress
             )
             yield msgspec.structs.replace(
-                made, label=format_megabytes(size_bytes), shape=f"{shape} seed {seed}"
+                made, label=format_megabytes(size_bytes), shape=f"{generator.name} seed {seed}"
             )
         finally:
             with contextlib.suppress(OSError):
@@ -130,57 +140,6 @@ def sweep_cache(cache: Path) -> None:
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_S:
                     path.unlink()
-
-
-def snapshot_chunks(shape: str, *, size_bytes: int, seed: int) -> Iterator[bytes]:
-    """Return the chunks of a synthetic snapshot.
-
-    Raises:
-        InputError: the shape is unknown, or the size too small for it.
-
-    """
-    try:
-        return generate(shape, size_bytes=size_bytes, seed=seed)
-    except ValueError as error:
-        raise InputError(str(error).removeprefix("size_bytes: ")) from error
-
-
-def write_snapshot(
-    path: Path, shape: str, *, size_bytes: int, seed: int, progress: ByteProgress
-) -> Snapshot:
-    """Generate a snapshot into `path`, which appears only once it is whole.
-
-    Raises:
-        InputError: the shape is unknown, or the size too small for it.
-        NoVerdictError: the file could not be written, or there is no room for it.
-
-    """
-    chunks = snapshot_chunks(shape, size_bytes=size_bytes, seed=seed)
-    digest = hashlib.sha256()
-    done = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _check_room(path, size_bytes)
-        with replacing(path) as file:
-            for chunk in chunks:
-                file.write(chunk)
-                digest.update(chunk)
-                done += len(chunk)
-                progress(f"Generating {path.name}", done, size_bytes)
-    except OSError as error:
-        raise NoVerdictError(
-            f"{path} cannot be written: {error.strerror}; {format_bytes(size_bytes)} are needed"
-        ) from error
-    return Snapshot(
-        label=path.name, path=str(path), bytes=done, sha256=digest.hexdigest(), shape=shape
-    )
-
-
-def _check_room(path: Path, size_bytes: int) -> None:
-    """Raise OSError at once where a disk would otherwise fill for hours: 200TB for 200MB."""
-    is_kept = path.is_file() or not path.exists()
-    if is_kept and shutil.disk_usage(path.parent).free < size_bytes:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _from_files(

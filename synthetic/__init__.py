@@ -1,5 +1,23 @@
 """Make synthetic snapshots: JSON exports like those that kill workers, of any size."""
 
-from synthetic.generation import SHAPES, VERSION, UnknownShapeError, generate
+from synthetic.generation import (
+    MOST_SHAPE_BYTES,
+    SHAPES,
+    VERSION,
+    Generator,
+    UnknownShapeError,
+    built_in,
+    generate,
+    of_document,
+)
 
-__all__ = ["SHAPES", "VERSION", "UnknownShapeError", "generate"]
+__all__ = [
+    "MOST_SHAPE_BYTES",
+    "SHAPES",
+    "VERSION",
+    "Generator",
+    "UnknownShapeError",
+    "built_in",
+    "generate",
+    "of_document",
+]

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
 from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes, format_seconds
-from harness.replay import PlannedRun
 from harness.reporters.plain import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from harness.replay import PlannedRun  # not for commands that replay nothing: it is large
 
 _LINE_EVERY_S: Final = 2.0
 
@@ -51,7 +52,7 @@ class EventLines:
         """Say how far something has come, now and then."""
         self.task(f"{what}: {format_bytes(done)} of {format_bytes(total)}")
 
-    def run_started(self, planned: PlannedRun, total: int) -> None:
+    def run_started(self, planned: "PlannedRun", total: int) -> None:
         """Say that a run has begun."""
         self.note(f"[{planned.number}/{total}] {_title(planned)} ...")
 
@@ -84,7 +85,7 @@ class LiveBar:
             self._work, description=_plain(what), completed=done, total=total, visible=True
         )
 
-    def run_started(self, planned: PlannedRun, total: int) -> None:
+    def run_started(self, planned: "PlannedRun", total: int) -> None:
         """Show a run that has begun, and how many have ended."""
         with self._lock:
             text = f"[{planned.number}/{total}] {_title(planned)}"
@@ -124,7 +125,7 @@ def progress_on(stream: TextIO) -> Iterator[AnyProgress]:
         yield LiveBar(progress)
 
 
-def _title(planned: PlannedRun) -> str:
+def _title(planned: "PlannedRun") -> str:
     again = f" (repeat {planned.repeat})" if planned.repeat > 1 else ""
     why = " (confirming)" if planned.purpose is Purpose.CONFIRMATION else ""
     return f"{planned.case.name}{again}{why}"

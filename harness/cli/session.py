@@ -21,6 +21,7 @@ from harness.core.case import Case, Snapshot, cases_of
 from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.report import Report
 from harness.core.scenario import Scenario
+from harness.generating import ByteProgress
 from harness.orders import OrderMaker
 from harness.replay import Plan, Replay
 from harness.reporters.document import render_json
@@ -31,7 +32,7 @@ from harness.reporters.terminal import render_terminal
 from harness.sandbox.choose import choose
 from harness.sandbox.contract import Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
-from harness.snapshots import ByteProgress, ProbeMaker, resolve_snapshots
+from harness.snapshots import ProbeMaker, resolve_snapshots
 from harness.store import (
     Store,
     baseline_path,
@@ -139,7 +140,9 @@ def _probes(request: Request, progress: AnyProgress, stop: Callable[[], bool]) -
     source = request.scenario.snapshots
     if source.shape is None:
         return None
-    return ProbeMaker(source, cache=cache_folder(), progress=_told(progress, stop))
+    return ProbeMaker(
+        source, folder=request.folder, cache=cache_folder(), progress=_told(progress, stop)
+    )
 
 
 def _check_workers(request: Request) -> None:

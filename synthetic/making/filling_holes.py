@@ -50,13 +50,13 @@ class Filler:
         low, high = np.searchsorted(places[0], (start, end)).tolist()
         if low == high:
             return
-        places = places[:, low:high] - start
+        own = places[:, low:high].astype(np.intp) - start
         bits = [BITS[kind_of(hole)] for hole in runs.pattern]
         count = self._counts.get(runs.pattern, 0)
         self._counts[runs.pattern] = count + high - low
         numbers = np.arange(count, count + high - low, dtype=np.uint64) + self._first
         numbers = _mixed(numbers, sum(bits))
-        for row, hole, width in zip(places, runs.pattern, bits, strict=True):
+        for row, hole, width in zip(own, runs.pattern, bits, strict=True):
             digits = (numbers & np.uint64((1 << width) - 1)).astype(np.intp)
             numbers >>= np.uint64(width)
             kind = kind_of(hole)

@@ -33,6 +33,14 @@ class Growth:
     grown_bytes: int
     padding_bytes: int
 
+    @property
+    def least_bytes(self) -> int:
+        """What the smallest document has, whose containers are empty."""
+        # Of an element and its comma there is neither, but the comma was taken off for the last.
+        return self.fixed_bytes + sum(
+            (each.count - each.empty) * len(each.brackets.comma) for each in self.containers
+        )
+
 
 def growth_of(
     root: PlaceMaker | ContainerMaker,

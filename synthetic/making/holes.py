@@ -94,7 +94,7 @@ class Runs:
     `places` has a row for each hole of a key and a column for each key, in the order of the text.
     """
 
-    def __init__(self, pattern: tuple[int, ...], places: Places) -> None:
+    def __init__(self, pattern: tuple[int, ...], places: NDArray[np.int32]) -> None:
         """Hold the holes of keys of a pattern."""
         self.pattern = pattern
         self.places = places
@@ -118,7 +118,8 @@ def runs_of(view: Bytes) -> tuple[Runs, ...]:
         length = int(lengths[chosen[0]])
         pattern = tuple(found[firsts[chosen[0]] : firsts[chosen[0]] + length].tolist())
         starts = firsts.take(chosen)
-        runs.append(Runs(pattern, at.take(starts + np.arange(length)[:, None])))
+        places = at.take(starts + np.arange(length)[:, None])
+        runs.append(Runs(pattern, places.astype(np.int32)))  # there are many, and kept for long
     return tuple(runs)
 
 

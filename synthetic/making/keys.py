@@ -12,7 +12,7 @@ from synthetic.shape import Strings
 
 _MOST_KEPT: Final = 4096
 _ROOM: Final = 2
-"""So many times as many keys as are needed must be possible, for several bins may share them."""
+"""So many times as many keys as are needed must be possible where several bins share them."""
 _MOST_LONGER: Final = 12
 
 
@@ -58,10 +58,12 @@ class Keys:
         if self._keep < most:
             self._keep = 0
         for index, (class_, sizes) in enumerate(zip(self._classes, self._sizes, strict=True)):
-            needed = _ROOM * most * sizes.count // max(self._quota.total, 1)
+            needed = -(-most * sizes.count // max(self._quota.total, 1))
             for longer in range(self._longer[index], _MOST_LONGER):
                 self._longer[index] = longer
-                if capacity(class_.templates([sizes.low + longer])[0]) >= needed:
+                possible = capacity(class_.templates([sizes.low + longer])[0])
+                # Those that are longer share their number with others that are as long.
+                if possible >= needed * (_ROOM if longer else 1):
                     break
 
     def take(self, count: int, weight: int) -> list[bytes]:

@@ -41,10 +41,10 @@ def make(shape: Shape, *, size_bytes: int, seed: int) -> Iterator[bytes]:
 
 
 def _check(plan: Planned, size_bytes: int) -> None:
-    if size_bytes < plan.growth.fixed_bytes:
+    if size_bytes < plan.growth.least_bytes:
         raise ShapeError(
             f"size: {size_bytes} bytes are too small for this shape; "
-            f"the smallest document has {plan.growth.fixed_bytes}"
+            f"the smallest document has {plan.growth.least_bytes}"
         )
     natural = plan.natural_bytes
     most = max(natural + natural // _MUCH + _FEW_BYTES, plan.shape.bytes)

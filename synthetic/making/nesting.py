@@ -23,8 +23,9 @@ class NestMaker:
     most of the text.
     """
 
-    def __init__(self, nests: Nests, leaves: "PlaceMaker | None") -> None:
-        """Make nests that hold `leaves`."""
+    def __init__(self, nests: Nests, leaves: "PlaceMaker | None", *, key_length: int) -> None:
+        """Make nests that hold `leaves`, with keys that are longer than needed by `key_length`."""
+        self._key_end = b"x" * key_length
         self.count = nests.count
         self.leaves = leaves
         self._levels = nests.levels
@@ -35,13 +36,22 @@ class NestMaker:
         self._leaves = Share(0 if leaves is None else leaves.count, nests.count)
         self._is_first = True
 
+    @property
+    def _entries(self) -> int:
+        leaves = 0 if self.leaves is None else self.leaves.count
+        return self._containers - self.count + leaves
+
+    @property
+    def keyed(self) -> int:
+        """About how many values have a key."""
+        return self._entries * self._objects // max(self._containers, 1)
+
     def whole_bytes(self) -> int:
         """Return about how many bytes all nests have."""
         leaves = 0 if self.leaves is None else self.leaves.whole_bytes
-        leaves_count = 0 if self.leaves is None else self.leaves.count
-        entries = self._containers - self.count + leaves_count
+        entries = self._entries
         full = min(self._containers, entries)
-        keys = entries * self._objects // max(self._containers, 1) * len(_LABEL % b"a")
+        keys = self.keyed * (len(_LABEL % b"a") + len(self._key_end))
         return 2 * self._containers + max(entries - full, 0) + keys + leaves
 
     def texts(self, count: int, weight: int) -> list[bytes]:
@@ -67,9 +77,9 @@ class NestMaker:
                 entries += self.leaves.texts(wanted, weight)
             piece.append(b"{" if is_object else b"[")
             is_deepest = level == levels - 1
-            piece += _written(entries, is_object=is_object, is_last=is_deepest)
+            piece += self._written(entries, is_object=is_object, is_last=is_deepest)
             if is_object and not is_deepest:
-                piece.append(_LABEL % b"_")
+                piece.append(_LABEL % (b"_" + self._key_end))
             if len(piece) >= _PIECE:
                 yield b"".join(piece)
                 piece = []
@@ -83,15 +93,14 @@ class NestMaker:
         whole = max(self._containers, 1)
         return (level + 1) * self._objects // whole > level * self._objects // whole
 
-
-def _written(entries: list[bytes], *, is_object: bool, is_last: bool) -> Iterator[bytes]:
-    """Yield entries with commas between them, and behind the last one unless it is that."""
-    for index, entry in enumerate(entries):
-        if is_object:
-            yield _LABEL % _key(index)
-        yield entry
-        if not is_last or index < len(entries) - 1:
-            yield b","
+    def _written(self, entries: list[bytes], *, is_object: bool, is_last: bool) -> Iterator[bytes]:
+        """Yield entries with commas between them, and behind the last one unless it is that."""
+        for index, entry in enumerate(entries):
+            if is_object:
+                yield _LABEL % (_key(index) + self._key_end)
+            yield entry
+            if not is_last or index < len(entries) - 1:
+                yield b","
 
 
 def _key(index: int) -> bytes:

@@ -53,19 +53,30 @@ class ObjectMaker:
         """Make `count` objects in all."""
         self.count = count
         self.labels = [member.label for member in members]
-        self.places = places = [member.place for member in members]
-        self.key_sets = key_sets
+        self.places = [member.place for member in members]
         self.brackets = brackets
-        self.others = count - sum(key_set.count for key_set in key_sets)
         self._shuffler = shuffler
-        in_sets = [0] * len(places)
-        for key_set in key_sets:
-            for member in key_set.members:
-                in_sets[member] += key_set.count
-        left = [max(place.count - used, 0) for place, used in zip(places, in_sets, strict=True)]
+        self.key_sets = list(key_sets)
+        self.others = count - sum(key_set.count for key_set in key_sets)
+        left = self._left()
+        if self.others and all(each in {0, self.others} for each in left):
+            always = [member for member, each in enumerate(left) if each]
+            self.key_sets.append(KeySetMaker(always, self.others))
+            self.others = 0
+            left = [0] * len(left)
         self.left = left
         self.present = [Quota([each, max(self.others - each, 0)]) for each in left]
-        self._forms = [self._form(key_set.members) for key_set in key_sets]
+        self._forms = [self._form(key_set.members) for key_set in self.key_sets]
+
+    def _left(self) -> list[int]:
+        """Return how often each member stands in objects of no common set of keys."""
+        in_sets = [0] * len(self.places)
+        for key_set in self.key_sets:
+            for member in key_set.members:
+                in_sets[member] += key_set.count
+        return [
+            max(place.count - used, 0) for place, used in zip(self.places, in_sets, strict=True)
+        ]
 
     @property
     def choices(self) -> int:

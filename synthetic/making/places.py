@@ -21,12 +21,20 @@ _QUOTES = 2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kit:
-    """What all makers of a document share."""
+    """What all makers of a document share.
+
+    Attributes:
+        widest: the places that have strings as wide as the text itself.
+        nests: all nests; their keys are not known but for their length, `nested_key_length`.
+
+    """
 
     layout: Layout
     filler: Filler
     shuffler: Shuffler
     widest: "list[PlaceMaker]" = dataclasses.field(default_factory=list)
+    nests: list[NestMaker] = dataclasses.field(default_factory=list)
+    nested_key_length: int = 0
 
     def favour_widest(self) -> None:
         """Have one of the widest characters of the document made as soon as can be.
@@ -56,6 +64,7 @@ class PlaceMaker:
         texts_of_giants: the strings that are made on their own.
         whole_bytes: of all values; `plain_bytes` of the regular ones, without giants in them.
         has_keys: whether any of the values has a map in it.
+        places: how many there are, this one and those in it; `values` are in all of them.
 
     """
 
@@ -85,8 +94,10 @@ class PlaceMaker:
         self.regular = self.quota.total
         if self.widest_choice >= 0:
             kit.widest.append(self)
-        below = [child.has_keys for child in self.children()]
-        self.has_keys: bool = self.maps is not None or any(below)
+        below = [*self.children()]
+        self.has_keys: bool = self.maps is not None or any(child.has_keys for child in below)
+        self.places: int = 1 + sum(child.places for child in below)
+        self.values: int = self.count + sum(child.values for child in below)
         scalar_bytes = _scalar_bytes(place)
         parts = [part for part in (self.arrays, self.maps, self.objects) if part is not None]
         nest_bytes = 0 if self.nests is None else self.nests.whole_bytes()
@@ -244,7 +255,9 @@ class PlaceMaker:
         leaves = None
         if nests.leaves is not None:
             leaves = PlaceMaker(nests.leaves, self._kit, depth=depth + 1, level=level)
-        return NestMaker(nests, leaves)
+        made = NestMaker(nests, leaves, key_length=self._kit.nested_key_length)
+        self._kit.nests.append(made)
+        return made
 
 
 def _strings_count(strings_: Strings) -> int:

@@ -24,6 +24,7 @@ _MUCH: Final = 100
 _LITTLE: Final = 5000
 """One part in so many may be cut."""
 _MOST_LEVELS: Final = 10
+_MOST_KEY_LENGTH: Final = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,16 +110,37 @@ def ending(shape: Shape) -> bytes:
 
 def _root(shape: Shape, seed: int, style: Style) -> tuple[PlaceMaker, ContainerMaker | None]:
     """Return the maker of the root, and that of the lines if there are such."""
-    style = msgspec.structs.replace(style, widest=shape.style.widest)
-    kit = Kit(layout=Layout(style=style), filler=Filler(seed), shuffler=Shuffler(seed, "order"))
-    root = PlaceMaker(shape.root, kit, depth=0, level=0)
+    root, lines, kit = _made(shape, seed, style, 0)
+    keyed = sum(nests.keyed for nests in kit.nests)
+    if keyed:
+        # What is missing are the keys in nests, of which a shape says nothing.
+        compact, compact_lines, _ = _made(shape, seed, COMPACT, 0)
+        found = _natural_bytes(shape, compact if compact_lines is None else compact_lines)
+        length = (shape.bytes - shape.style.blanks - found) // keyed
+        if 0 < length <= _MOST_KEY_LENGTH:
+            root, lines, kit = _made(shape, seed, style, length)
     kit.favour_widest()
+    return root, lines
+
+
+def _made(
+    shape: Shape, seed: int, style: Style, nested_key_length: int
+) -> tuple[PlaceMaker, ContainerMaker | None, Kit]:
+    style = msgspec.structs.replace(style, widest=shape.style.widest)
+    kit = Kit(
+        layout=Layout(style=style),
+        filler=Filler(seed),
+        shuffler=Shuffler(seed, "order"),
+        nested_key_length=nested_key_length,
+    )
+    root = PlaceMaker(shape.root, kit, depth=0, level=0)
     if not shape.style.is_lines:
-        return root, None
+        return root, None, kit
     brackets = Brackets(opening=b"", comma=b"\n", closing=b"", empty=b"")
     giants = [Giant(at=0, size=root.count)] if root.count else []
     writing = Writing(brackets=brackets)
-    return root, ContainerMaker(lengths=(), giants=giants, elements=root, writing=writing)
+    lines = ContainerMaker(lengths=(), giants=giants, elements=root, writing=writing)
+    return root, lines, kit
 
 
 def _natural_bytes(shape: Shape, top: PlaceMaker | ContainerMaker) -> int:

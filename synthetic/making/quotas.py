@@ -148,7 +148,7 @@ class Sizes:
 
     def take(self, count: int, weight: int = 1) -> list[int]:
         """Return so many sizes."""
-        if self.low == self.high:
+        if self.low == self.high or not count:
             return [self.low] * count
         wanted = self._sum.of(count, weight)
         wanted = min(max(wanted, self.low * count), self.high * count)

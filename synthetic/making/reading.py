@@ -7,8 +7,9 @@ import msgspec
 from synthetic.making.checks import problems
 from synthetic.making.errors import ShapeError
 from synthetic.shape import SCHEMA, Shape
+from synthetic.shape_text import shape_of_text
 
-_MOST_BYTES: Final = 64 * 1024 * 1024
+MOST_SHAPE_BYTES: Final = 64 * 1024 * 1024
 
 
 class _Head(msgspec.Struct):
@@ -22,8 +23,8 @@ def read_shape(text: bytes) -> Shape:
 
     Raises ShapeError with where and what is wrong first, if it is no shape or does not agree.
     """
-    if len(text) > _MOST_BYTES:
-        raise ShapeError(f"a shape of {len(text)} bytes is no shape; it would be far smaller")
+    if len(text) > MOST_SHAPE_BYTES:
+        raise ShapeError(f"it has more than {MOST_SHAPE_BYTES} bytes, as no shape has")
     try:
         schema = msgspec.json.decode(text, type=_Head).schema
         if schema != SCHEMA:
@@ -31,7 +32,7 @@ def read_shape(text: bytes) -> Shape:
                 f"schema: {schema} is not known here, only {SCHEMA}; "
                 "learn the shape again, or use the oomproof that wrote it"
             )
-        shape = msgspec.json.decode(text, type=Shape)
+        shape = shape_of_text(text)
     except RecursionError:
         raise ShapeError("places are nested too deep; use nests") from None
     except msgspec.MsgspecError as error:

@@ -97,8 +97,8 @@ class Sites:
 
     def scale_of(self, container: ContainerMaker) -> Fraction:
         """Return how many times as many elements as in the shape a container has."""
-        is_fixed = id(container) not in self._scaled_containers
-        return Fraction(1) if is_fixed else self._growth.scale
+        is_scaled = id(container) in self._growing | self._scaled_containers
+        return self._growth.scale if is_scaled else Fraction(1)
 
     def _visit(
         self, place: PlaceMaker, around: Site | None, *, in_growth: bool, is_single: bool

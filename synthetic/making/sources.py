@@ -17,12 +17,19 @@ from synthetic.making.holes import Places, Template
 from synthetic.making.quotas import MOST_DRAWN, MOST_WEIGHT
 from synthetic.making.shuffling import Shuffler
 
-BLOB_BYTES: Final = 512 * 1024
-_BLOBS_AT_ONCE: Final = 8
-_MADE_BYTES: Final = 24_000_000
-"""So much text of a document is made, of which what is larger is filled up by using it again."""
+BLOB_BYTES: Final = 256 * 1024
+_MOST_BLOB_BYTES: Final = 1024 * 1024
+_BLOB_BYTES_OF_PLACE: Final = 400
+"""A blob is larger where elements have very many places, each of which costs time for each blob."""
+_AT_ONCE_BYTES: Final = 3 * 512 * 1024
+_ONCE_BYTES: Final = 20_000_000
+"""Up to so many bytes of a document every element is made for one use."""
+_MADE_BYTES: Final = 12_000_000
+_MADE_VALUES: Final = 1_000_000
+"""Of a larger one about so much is made, or so many values, and used again to fill it up."""
 _ONCE: Final = 6
 """One part in so many of what is made is used once only."""
+_EXTRA: Final = 64
 
 
 class Blob:
@@ -56,12 +63,23 @@ class Source:
         self._shuffler = Shuffler(seed, "blobs")
         mean, among = container.mean_bytes(whole=False)
         mean = max(mean, 1)
-        self._per_blob = max(min(BLOB_BYTES * among // mean, MOST_DRAWN), 1)
+        places = 1 if container.elements is None else container.elements.places
+        blob_bytes = max(BLOB_BYTES, min(places * _BLOB_BYTES_OF_PLACE, _MOST_BLOB_BYTES))
+        self._per_blob = max(min(blob_bytes * among // mean, MOST_DRAWN), 1)
+        self._at_once = max(_AT_ONCE_BYTES * share // 1_000_000 // blob_bytes, 2)
         self._made = 0
         self._planned = planned
-        made = max(_MADE_BYTES * share // 1_000_000, 4 * BLOB_BYTES) * among // mean
-        self._weight = min(max((planned - made // _ONCE) // max(made, 1), 1), MOST_WEIGHT)
-        self._again = made - made // _ONCE if self._weight > 1 else 0
+        made = planned
+        if planned * mean > _ONCE_BYTES * share // 1_000_000 * among:
+            values = 1 if container.elements is None else container.elements.values
+            count = 1 if container.elements is None else container.elements.count
+            made_bytes = max(_MADE_BYTES * share // 1_000_000, 2 * BLOB_BYTES)
+            made_values = max(_MADE_VALUES * share // 1_000_000, 2 * self._per_blob)
+            made = min(made_bytes * among // mean, made_values * max(count, 1) // max(values, 1))
+            made = max(made, 2 * self._per_blob)
+        once = made // _ONCE
+        self._weight = min(max((planned - once) // max(made - once, 1), 1), MOST_WEIGHT)
+        self._again = made - once if self._weight > 1 else 0
         self._blobs = self._in_order()
         self._blob: Blob | None = None
         self._used = 0
@@ -89,8 +107,11 @@ class Source:
     def _in_order(self) -> Iterator[Blob]:
         """Yield blobs in the order of their use, without end."""
         while True:
-            per_blob = min(self._per_blob, max(self._planned - self._made, 1))
-            wanted = min(self._again // per_blob, _BLOBS_AT_ONCE)
+            per_blob = self._per_blob
+            wanted = min(self._again // per_blob, self._at_once)
+            if not wanted:
+                left = self._planned - self._made
+                per_blob = min(per_blob, left if left > 0 else _EXTRA)
             if not wanted:
                 self._made += per_blob
                 yield Blob(self._container, per_blob, 1)

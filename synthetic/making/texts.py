@@ -38,7 +38,7 @@ class _Unit:
 def _units(width: Width, *, is_escaped: bool, is_dense: bool) -> tuple[_Unit, ...]:
     """Return the characters that strings of a width are made of, the widest first.
 
-    Every string has at least one of the first, which makes it as wide as it is.
+    Every string has one that makes it as wide as it is: the first or, of UCS-2, either.
     """
     match width:
         case "ascii":
@@ -80,10 +80,10 @@ class TextClass:
         extra = max(texts.bytes - characters - escapes, 0)
         if texts.width == "ascii":
             escapes, extra = extra, 0
-        self._units = _units(
-            texts.width, is_escaped=is_escaped, is_dense=10 * extra > 9 * characters
-        )
-        self._least = self._units[0].extra if self._units else 0
+        self._units = _units(texts.width, is_escaped=is_escaped, is_dense=extra > characters)
+        # Either of the characters of UCS-2 makes a string as wide, elsewhere only the first.
+        least = -1 if texts.width == "ucs-2" else 0
+        self._least = self._units[least].extra if self._units else 0
         self._extra = Share(max(extra - count * self._least, 0), characters)
         self._escapes = Share(escapes, characters)
         self._is_plain = not self._units and not escapes
@@ -98,32 +98,34 @@ class TextClass:
         return [self._template(length, weight) for length in lengths]
 
     def _template(self, length: int, weight: int) -> bytes:
-        extra = escapes = 0
+        extra, escapes = 0, self._missed
         if self._units:
             extra = min(self._least + self._extra.of(length, weight), length * self._units[0].extra)
         if self._escapes.part:
-            escapes = self._escapes.of(length, weight)
+            escapes += self._escapes.of(length, weight)
         wanted = (length, extra, escapes)
         template = self._made.get(wanted)
         if template is None:
             template = self._written(length, extra, escapes)
             if len(self._made) < _MOST_KEPT and len(template) < _MOST_KEPT:
                 self._made[wanted] = template
+        # What found no room in this one is for the next.
+        self._missed = max(length + extra + escapes - len(template), 0)
         return template
 
     def _written(self, length: int, extra: int, escapes: int) -> bytes:
         """Return a template with so many bytes more than characters."""
         parts = []
-        for index, unit in enumerate(self._units):
-            count = min(max(extra // unit.extra, index == 0), length)
+        for unit in self._units:
+            count = min(extra // unit.extra, length)
             parts.append(unit.text * count)
             length -= count
             extra = max(extra - unit.extra * count, 0)
         escapes += extra
         if escapes and length:
             # A line feed has one byte more, a letter written as \u0061 has five.
-            long = min(max(escapes - length + 3, 0) // 4, length)
-            short = min(escapes - 5 * long, length - long) if escapes > 5 * long else 0
+            long = min(max(escapes - length, 0) // 4, length)
+            short = min(escapes - 5 * long, length - long)
             parts.append(_ESCAPED_LETTER * long + _NEW_LINE * short)
             length -= long + short
         parts.append(_LETTER * length)

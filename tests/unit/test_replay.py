@@ -78,7 +78,10 @@ class Stage:
             jobs=jobs,
             confirm_largest=confirm_largest,
             probes=ProbeMaker(
-                scenario.snapshots, cache=self.folder / "cache", progress=lambda *_: None
+                scenario.snapshots,
+                folder=self.folder,
+                cache=self.folder / "cache",
+                progress=lambda *_: None,
             )
             if scenario.snapshots.shape
             else None,

@@ -11,7 +11,11 @@ from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.quantity import Size
 from harness.core.scenario import SnapshotSource
 from harness.core.units import parse_size
-from harness.snapshots import resolve_snapshots, sweep_cache, warm, write_snapshot
+from harness.generating import write_snapshot
+from harness.snapshots import resolve_snapshots, sweep_cache, warm
+from synthetic import built_in
+
+HERO_SNAPSHOT = built_in("hero_snapshot")
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -175,7 +179,10 @@ def test_a_generated_snapshot_that_was_cut_short_is_made_again(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (shape("5MB", name="hero"), 'snapshots.shape: "hero" is not built in; there are hero_'),
+        (
+            shape("5MB", name="hero"),
+            'snapshots.shape: "hero" is neither a file nor built in; there are hero_',
+        ),
         (shape("20kB", "5B"), "snapshots.sizes[1]: 5 is too small"),
     ],
 )
@@ -190,7 +197,7 @@ def test_what_cannot_be_generated_is_bad_input(
 def test_a_size_beyond_the_disk_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(NoVerdictError, match=r"No space left on device; 909.5 TiB are needed"):
         write_snapshot(
-            tmp_path / "a.json", "hero_snapshot", size_bytes=10**15, seed=0, progress=silent
+            tmp_path / "a.json", HERO_SNAPSHOT, size_bytes=10**15, seed=0, progress=silent
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -212,7 +219,7 @@ def test_stopping_leaves_no_half_snapshot(tmp_path: Path) -> None:
 
 def test_a_device_is_written_to_and_not_replaced() -> None:
     written = write_snapshot(
-        Path(os.devnull), "hero_snapshot", size_bytes=20_000, seed=0, progress=silent
+        Path(os.devnull), HERO_SNAPSHOT, size_bytes=20_000, seed=0, progress=silent
     )
     assert written.bytes == 20_000
     assert Path(os.devnull).is_char_device()
