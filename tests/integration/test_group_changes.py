@@ -1,7 +1,6 @@
 """A worker's group that somebody changes, or takes the worker out of, while it runs."""
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from harness.core.ending import Ending, conclude
 from harness.core.errors import SandboxError
 from harness.core.scenario import SandboxKind
 from harness.sandbox.contract import Order, Sandbox
+from harness.sandbox.files import read_text
 from harness.sandbox.places import find_place
 
 MIB = 2**20
@@ -50,24 +50,28 @@ def test_a_limit_that_is_changed_meanwhile_is_no_verdict(
     changer = threading.Thread(target=raise_limit)
     changer.start()
     with pytest.raises(SandboxError, match="somebody changed"):
-        sandbox.run(order(folder, "/bin/sleep", "2"), lambda: False)
+        sandbox.run(order(folder, "/bin/sleep", "3"), lambda: False)
     changer.join()
 
 
 def raise_limit() -> None:
-    """Raise the limit of this program's group, once it is there."""
+    """Raise the limit of the group in which this program's worker sleeps, once it does."""
     end_s = time.monotonic() + 30
     while time.monotonic() < end_s:
         for path, _, _ in os.walk("/sys/fs/cgroup"):
             group = Path(path)
-            if not re.fullmatch(rf"oomproof-\d+-{os.getpid()}-\d+-\d+", group.name):
-                continue  # nor the scope around it
+            if f"-{os.getpid()}-" not in group.name or not has_sleeper(group):
+                continue
             for name in ("memory.memsw.limit_in_bytes", "memory.limit_in_bytes", "memory.max"):
                 if (group / name).exists():
-                    time.sleep(0.3)  # it is limited by now
                     (group / name).write_text(str(256 * MIB))
                     return
         time.sleep(0.02)
+
+
+def has_sleeper(group: Path) -> bool:
+    pids = (read_text(group / "cgroup.procs") or "").split()
+    return any((read_text(Path(f"/proc/{pid}/comm")) or "") == "sleep\n" for pid in pids)
 
 
 if not os.environ.get("OOMPROOF_TEST_SCOPE"):
