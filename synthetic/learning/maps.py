@@ -17,7 +17,7 @@ _CERTAIN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_STRUCTURAL: Final = re.compile(r"[@$#_]*[A-Za-z][A-Za-z0-9]*([_.:$-][A-Za-z0-9]*)*", re.ASCII)
+_STRUCTURAL: Final = re.compile(r"[@$#_]*[^\W\d]\w*([.:$-]\w*)*")
 _DIGITS: Final = re.compile(r"\d")
 
 _MANY_OBJECTS: Final = 16
