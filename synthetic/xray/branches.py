@@ -3,35 +3,73 @@
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthetic.scan.paths import DEEPER_NODE, ROOT_NODE
 from synthetic.xray.census import Census
+from synthetic.xray.costs import Costs
 from synthetic.xray.groups import GROUPS, Group
 from synthetic.xray.ledger import SIZES
 from synthetic.xray.path_text import DEEPER, label_of
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The rows of a ledger for one parser, a row for each node; see `Ledger`."""
+
+    counts: NDArray[np.int64]
+    costs: Costs
+    sizes: NDArray[np.int32]
+
+
 class Branch:
     """All values at one path, and what is below.
 
     Attributes:
         label: the path's last step, as people read it.
         depth: the number of steps from the root.
-        counts: of the values, and of the keys, by group.
-        costs: the bytes of these, by group.
-        sizes: how many objects, then arrays, have so many elements, the last and more.
         children: by the steps that lead to them.
+        total: what the values cost with all below.
 
     """
 
-    label: str
-    depth: int
-    counts: np.ndarray[tuple[int], np.dtype[np.int64]]
-    costs: np.ndarray[tuple[int], np.dtype[np.float64]]
-    sizes: np.ndarray[tuple[int], np.dtype[np.int64]]
-    children: dict[str, "Branch"] = dataclasses.field(default_factory=dict)
-    total: float = 0.0
+    __slots__ = ("_folded", "_nodes", "_rows", "children", "depth", "label", "total")
+
+    def __init__(self, rows: Rows, node: int, label: str, depth: int) -> None:
+        """Make one of a node's values."""
+        self.label = label
+        self.depth = depth
+        self.children: dict[str, Branch] = {}
+        self.total = 0.0
+        self._rows = rows
+        self._nodes = [node]
+        self._folded: list[int] = []
+
+    def join(self, node: int) -> None:
+        """Put another node's values with these, which are at the same path."""
+        self._nodes.append(node)
+
+    def fold(self, node: int) -> None:
+        """Let a node below count for this one with what it costs."""
+        self._folded.append(node)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many values there are, and keys, by group."""
+        counts: NDArray[np.int64] = self._rows.counts[self._nodes].sum(axis=0)
+        return counts
+
+    @property
+    def costs(self) -> Costs:
+        """The bytes of these, by group."""
+        costs: Costs = self._rows.costs[self._nodes + self._folded].sum(axis=0)
+        return costs
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many objects, then arrays, have so many elements, the last and more."""
+        sizes: NDArray[np.int64] = self._rows.sizes[self._nodes].sum(axis=0)
+        return sizes
 
     @property
     def count(self) -> int:
@@ -60,50 +98,29 @@ def branches_of(census: Census, parser: str, *, depth: int | None) -> Branch:
     is deeper than `depth` steps counts for the path above it.
     """
     ledger = census.ledger
-    counts = ledger.counts.reshape(-1, GROUPS)
-    costs = (ledger.common + ledger.own[parser]).reshape(-1, GROUPS)
-    sizes = ledger.sizes.reshape(-1, 2 * SIZES)
-    places: list[Branch] = []
-    for number, node in enumerate(census.tree.nodes):
-        own = (counts[number].copy(), costs[number].copy(), sizes[number].copy())
-        if number == ROOT_NODE:
-            places.append(_branch("$", 0, own))
-            continue
+    rows = Rows(
+        counts=ledger.counts.reshape(-1, GROUPS),
+        costs=(ledger.common + ledger.own[parser]).reshape(-1, GROUPS),
+        sizes=ledger.sizes.reshape(-1, 2 * SIZES),
+    )
+    root = Branch(rows, ROOT_NODE, "$", 0)
+    places = [root]
+    for number, node in enumerate(census.tree.nodes[1:], start=1):
         parent = places[node.parent]
         label = DEEPER if number == DEEPER_NODE else label_of(census.tree, number)
         if depth is not None and parent.depth >= depth:
-            _add(parent, own, with_counts=False)
+            parent.fold(number)
             places.append(parent)
         elif label in parent.children:
-            _add(parent.children[label], own, with_counts=True)
+            parent.children[label].join(number)
             places.append(parent.children[label])
         else:
-            child = _branch(label, parent.depth + 1, own)
-            parent.children[label] = child
-            places.append(child)
-    root = places[ROOT_NODE]
-    if len(places) > DEEPER_NODE and not places[DEEPER_NODE].counts.any():
-        root.children.pop(DEEPER, None)
+            parent.children[label] = Branch(rows, number, label, parent.depth + 1)
+            places.append(parent.children[label])
+    if DEEPER in root.children and not root.children[DEEPER].count:
+        del root.children[DEEPER]
     _add_up(root)
     return root
-
-
-_Own = tuple[
-    np.ndarray[tuple[int], np.dtype[np.int64]],
-    np.ndarray[tuple[int], np.dtype[np.float64]],
-    np.ndarray[tuple[int], np.dtype[np.int64]],
-]
-
-
-def _branch(label: str, depth: int, own: _Own) -> Branch:
-    return Branch(label=label, depth=depth, counts=own[0], costs=own[1], sizes=own[2])
-
-
-def _add(branch: Branch, own: _Own, *, with_counts: bool) -> None:
-    branch.costs += own[1]
-    if with_counts:
-        branch.counts += own[0]
-        branch.sizes += own[2]
 
 
 def _add_up(root: Branch) -> None:

@@ -15,7 +15,7 @@ from synthetic.xray.reasons import reasons_of
 SCHEMA: Final = 1
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class PathCost:
     """What the values at one path cost; all paths together cost what the parser retains.
 

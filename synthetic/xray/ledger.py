@@ -10,7 +10,7 @@ from synthetic.scan.kinds import Places
 from synthetic.xray.costs import Costs
 from synthetic.xray.groups import GROUPS, Group
 
-SIZES: Final = 32
+SIZES: Final = 20
 """Containers are told apart by their number of elements up to this; beyond it they are not."""
 
 _FIRST_NODES: Final = 256
@@ -34,19 +34,19 @@ class Ledger:
         self.counts: NDArray[np.int64] = np.zeros(self._nodes * GROUPS, np.int64)
         self.common: Costs = np.zeros(self._nodes * GROUPS)
         self.own: dict[str, Costs] = {name: np.zeros(self._nodes * GROUPS) for name in parsers}
-        self.sizes: NDArray[np.int64] = np.zeros(self._nodes * 2 * SIZES, np.int64)
+        self.sizes: NDArray[np.int32] = np.zeros(self._nodes * 2 * SIZES, np.int32)
 
     def reserve(self, nodes: int) -> None:
         """Make room for so many nodes."""
         if nodes <= self._nodes:
             return
-        more = max(nodes, 2 * self._nodes) - self._nodes
+        more = max(nodes, self._nodes + self._nodes // 2) - self._nodes
         self._nodes += more
         self.counts = np.concatenate((self.counts, np.zeros(more * GROUPS, np.int64)))
         self.common = np.concatenate((self.common, np.zeros(more * GROUPS)))
         for name, costs in self.own.items():
             self.own[name] = np.concatenate((costs, np.zeros(more * GROUPS)))
-        self.sizes = np.concatenate((self.sizes, np.zeros(more * 2 * SIZES, np.int64)))
+        self.sizes = np.concatenate((self.sizes, np.zeros(more * 2 * SIZES, np.int32)))
 
     def add_values(self, nodes: Places, groups: Places, costs: Costs) -> None:
         """Count values, with the costs that they have in every parser."""
@@ -70,13 +70,14 @@ class Ledger:
         _count(self.sizes, codes)
 
 
-def _count(totals: NDArray[np.int64], codes: Places) -> None:
+def _count(totals: NDArray[np.int64] | NDArray[np.int32], codes: Places) -> None:
     """Add one to the total of each code."""
     if _are_sparse(totals, codes):
         np.add.at(totals, codes, 1)
         return
     counted = np.bincount(codes)
-    totals[: len(counted)] += counted
+    part = totals[: len(counted)]
+    np.add(part, counted, out=part, casting="same_kind")
 
 
 def _weigh(totals: Costs, codes: Places, costs: Costs) -> None:
@@ -88,6 +89,6 @@ def _weigh(totals: Costs, codes: Places, costs: Costs) -> None:
     totals[: len(weighed)] += weighed
 
 
-def _are_sparse(totals: NDArray[np.int64] | Costs, codes: Places) -> bool:
+def _are_sparse(totals: NDArray[np.int64] | NDArray[np.int32] | Costs, codes: Places) -> bool:
     """Whether going over all totals would cost more than going over the codes one by one."""
     return len(codes) * _SPARSE < len(totals)

@@ -9,6 +9,10 @@ from synthetic.xray.key_hashes import HASHES
 SCHEMA: Final = 1
 _SLOTS: Final = tuple(1 << bits for bits in range(6, 17))
 _PROBES: Final = 20_000
+_POOLS: Final = (16384, 4096)
+_POOL_HEAD: Final = 48
+_STEP: Final = 16
+_NOISE: Final = 0.012
 
 Odd = Literal["byte order mark", "lone surrogate", "infinite number"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -113,11 +117,27 @@ def model_of(measured: dict[str, Any]) -> CostModel:
     Which keys drive which out of a cache tells its size and its hash.
     """
     document = dict(measured)
+    document["blocks"] = _pooled(measured["blocks"])
     document["parsers"] = {
         name: {**costs, "keys": _cache(costs["keys"])}
         for name, costs in measured["parsers"].items()
     }
     return msgspec.convert(document, CostModel)
+
+
+def _pooled(blocks: list[float]) -> list[float]:
+    """Return the exact sizes of blocks if they are what CPython's allocator gives.
+
+    It cuts pools with a head of 48 bytes into as many blocks as fit (Objects/obmalloc.c).
+    """
+    for pool_bytes in _POOLS:
+        exact = [
+            pool_bytes / ((pool_bytes - _POOL_HEAD) // ((index + 1) * _STEP))
+            for index in range(len(blocks))
+        ]
+        if all(abs(one / other - 1) < _NOISE for one, other in zip(blocks, exact, strict=True)):
+            return [round(size, 3) for size in exact]
+    return blocks
 
 
 def _cache(probed: dict[str, Any]) -> dict[str, Any]:
