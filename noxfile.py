@@ -82,6 +82,13 @@ def benchmarks(session: nox.Session) -> None:
         *session.posargs)  # fmt: skip
 
 
+@nox.session(venv_backend="venv", python=["3.11", "3.12", "3.13", "3.14"])
+def tables(session: nox.Session) -> None:
+    """Hold the x-ray's tables against those of these interpreters that are installed."""
+    session.install("--editable", ".", "hypothesis", "pytest", "pytest-timeout")
+    session.run("pytest", "tests/unit/xray", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Run each command of oomproof in the documentation, as a reader would who has an export."""
