@@ -11,7 +11,18 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
-from harness.cli import baseline, doctor, generate, learn, report, reproduce, requirement, run, xray
+from harness.cli import (
+    baseline,
+    doctor,
+    generate,
+    learn,
+    report,
+    reproduce,
+    requirement,
+    run,
+    shrink,
+    xray,
+)
 from harness.cli.output import hush, prepare_streams
 
 app = typer.Typer(
@@ -29,6 +40,7 @@ app.command("reproduce", epilog=reproduce.EXAMPLE)(reproduce.reproduce)
 app.command("requirement", epilog=requirement.EXAMPLE)(requirement.requirement)
 app.command("generate", epilog=generate.EXAMPLE)(generate.generate)
 app.command("learn", epilog=learn.EXAMPLE)(learn.learn)
+app.command("shrink", epilog=shrink.EXAMPLE)(shrink.shrink)
 app.command("xray", epilog=xray.EXAMPLE)(xray.xray)
 app.add_typer(baseline.app, name="baseline")
 app.command("report", epilog=report.EXAMPLE)(report.report)

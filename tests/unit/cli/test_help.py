@@ -11,6 +11,7 @@ COMMANDS = [
     ("run",),
     ("generate",),
     ("xray",),
+    ("shrink",),
     ("report",),
     ("doctor",),
     ("baseline",),
