@@ -19,7 +19,14 @@ REPOSITORY = Path(__file__).parents[2]
 MACHINE = REPOSITORY / "tests" / "vm" / "machine.py"
 ENDINGS = "tests/integration/test_endings.py"
 AUTOPSY = "tests/integration/test_autopsy.py"
+# Where the groups lie is what differs with another driver: once each is enough.
+FROZEN = (
+    f"'{AUTOPSY}::test_frozen_at_the_limit_and_unharmed[fork-docker]' "
+    f"'{AUTOPSY}::test_a_worker_that_is_to_die_does_nothing_more_once_it_stood[docker]' "
+    f"'{AUTOPSY}::test_a_frozen_worker_of_a_killed_harness_is_gone_after_the_next_start[docker]'"
+)
 ABOVE = "tests/integration/test_limits_above.py"
+PROFILES = "tests/integration/test_profiles.py"
 TIMELINE = "tests/integration/test_timeline.py"
 # Mounting a full disk takes root, so an ordinary user's scope is left out of this row.
 FULL = "tests/integration/test_pipeline.py::test_a_full_output_folder_is_said"
@@ -90,17 +97,33 @@ def test_cgroup_v2_with_docker_and_bare(share: Path) -> None:
     assert len(passed) >= 79
 
 
+def test_heap_profiles_on_cgroup_v2(share: Path) -> None:
+    xml = share / "profiles.xml"
+    run_in_machine(
+        share,
+        f"bash tests/vm/docker_up.sh && {PYTEST} {PROFILES} "
+        "-k 'killed_worker or behind or two_allocators' -m 'docker or cgroup' "
+        f"--junit-xml={xml}",
+    )
+    passed = results(xml)
+    for kind in ("docker", "cgroup"):
+        assert f"test_killed_worker_shows_the_line_that_holds_most[fork-{kind}]" in passed
+        assert f"test_order_of_two_allocators_follows_their_sizes[sizes1-{kind}]" in passed
+    assert len(passed) >= 28
+
+
 def test_docker_with_the_systemd_driver(share: Path) -> None:
     xml = share / "systemd.xml"
     run_in_machine(
         share,
         f"bash tests/vm/docker_up.sh && docker info -f '{{{{.CgroupDriver}}}}' && "
-        f"{PYTEST} {ENDINGS} {ABOVE} {DOCKER_USER} {FULL} -m docker --junit-xml={xml}",
+        f"{PYTEST} {ENDINGS} {ABOVE} {DOCKER_USER} {FULL} {FROZEN} -m docker --junit-xml={xml}",
         systemd=True,
     )
     passed = results(xml)
     assert {"test_ending[docker-killed at the limit]", "test_docker"} <= passed
     assert {"test_killed_at_the_limit[0]", "test_a_full_output_folder_is_said[docker]"} <= passed
+    assert "test_frozen_at_the_limit_and_unharmed[fork-docker]" in passed
 
 
 def test_ordinary_users_delegated_scope(share: Path) -> None:
