@@ -64,7 +64,7 @@ def test_every_value_has_an_answer_that_adds_up(
 
 @pytest.mark.parametrize("size", [700, 1 << 18])
 def test_a_path_has_its_values_and_their_bytes(size: int, xray: Examine) -> None:
-    rows = [{"id": 1000 + n, "name": "x" * 20, "ok": True} for n in range(2000)]
+    rows = [{"id": 1000 + n, "name": "x" * 25, "ok": True} for n in range(2000)]
     paths = by_path(xray(dumped({"rows": rows}), size=size))
     assert paths["$.rows[*].id"] == (2000, pytest.approx(2000 * 32, rel=0.01))
     assert paths["$.rows[*].name"] == (2000, pytest.approx(2000 * 80, rel=0.02))
@@ -122,7 +122,7 @@ def test_keys_are_shared_as_each_parser_does(xray: Examine) -> None:
 
 
 def test_lines_are_documents_of_their_own(xray: Examine) -> None:
-    rows = [{"some_long_key_name": number + 1000} for number in range(1000)]
+    rows = [{"a_key_of_25_ascii_letters": number + 1000} for number in range(1000)]
     lines = b"\n".join(dumped(row) for row in rows)
     found = xray(lines, size=333)
     assert found.documents == 1000
