@@ -1,104 +1,125 @@
-"""Folding: from the census of a text to its shape."""
+"""Folding: from the census of a text to the drafts of its places."""
 
 import dataclasses
+from collections import Counter
 from typing import Final
 
-from synthetic.learning.census import IS_FLOAT, WIDTHS, Census
-from synthetic.learning.drafts import Draft, TextDraft
-from synthetic.learning.histograms import Cells
+import numpy as np
+
+from synthetic.learning.census import IS_FLOAT, WIDTHS, Census, TextCensus
+from synthetic.learning.drafts import Draft, TextDraft, add_size, merge_cells, width_of
+from synthetic.learning.grouping import Grouping, Table, grouped
 from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, STRING
-from synthetic.scan.paths import DEEPER_NODE, ROOT_NODE, PathTree
+from synthetic.scan.paths import DEEPER_NODE
 
 _DEEPER_KEY: Final = "a"
 """Stands for the keys below which all is too deep; nobody looks at these."""
 
 
-def drafts_of(census: Census) -> dict[int, Draft]:
-    """Return a draft for each node of a census's tree, with the drafts below it."""
-    tree = census.tree
-    drafts = {node: Draft(nodes=[node]) for node in range(len(tree))}
-    for code, count in census.others.counts().items():
-        node, kind = divmod(code, KINDS)
-        drafts[node].kinds[kind] += count
-    for (node, flags, detail, characters), count in census.numbers().items():
-        drafts[node].numbers[flags, detail, characters] += count
-        drafts[node].kinds[FLOAT if flags & IS_FLOAT else INTEGER] += count
-    _put_texts(census, drafts)
-    for owner, cells in census.openings.sizes.cells().items():
-        draft = drafts[owner // 2]
-        if owner % 2:
-            draft.objects = cells
-        else:
-            draft.arrays = cells
-    for owner, seen in census.sketch.repetitions().items():
-        drafts[owner // 2].repetitions[owner % 2].update(seen)
-    _link(tree, drafts)
-    _put_chains(census, drafts)
-    return drafts
-
-
-def _put_texts(census: Census, drafts: dict[int, Draft]) -> None:
-    for texts, is_key in ((census.strings, False), (census.keys, True)):
-        found: dict[int, TextDraft] = {
-            owner: TextDraft(lengths=cells) for owner, cells in texts.lengths.cells().items()
-        }
-        for owner, total in texts.extra_bytes.totals().items():
-            found[owner].extra_bytes = total
-        for owner, total in texts.escaped.totals().items():
-            found[owner].escaped = total
-        for owner, text in found.items():
-            node, width = divmod(owner, WIDTHS)
-            draft = drafts[node]
-            (draft.keys if is_key else draft.strings)[width] = text
-            if not is_key:
-                draft.kinds[STRING] += counts_of(text.lengths)
-
-
-def _link(tree: PathTree, drafts: dict[int, Draft]) -> None:
-    for node in range(len(tree)):
-        draft = drafts[node]
-        draft.has_maps = tree.is_map(node)
-        draft.members = {key: drafts[child] for key, child in tree.children(node).items()}
-        elements, values = tree.elements(node), tree.map_values(node)
-        draft.elements = None if elements is None else drafts[elements]
-        draft.values = None if values is None else drafts[values]
-
-
-def _put_chains(census: Census, drafts: dict[int, Draft]) -> None:
-    """Hang what is too deep for places of its own below the places that it is in."""
-    for (node, is_in_object), chains in census.openings.chains.items():
-        draft = drafts[node]
-        if is_in_object:
-            below = draft.members.setdefault(_DEEPER_KEY, Draft())
-        else:
-            below = draft.elements = draft.elements or Draft()
-        below.chains = chains
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settled:
-    """The drafts of a text, maps merged.
+    """The drafts of a text.
 
     Attributes:
         root: that of the root.
         deeper: that of all that is too deep for places.
+        tops: those with values that hold what is too deep.
         data: the keys that were found to be data in the end.
 
     """
 
     root: Draft
     deeper: Draft
+    tops: list[Draft]
     data: frozenset[str]
 
 
 def settled(census: Census) -> Settled:
-    """Return the drafts of a census."""
-    drafts = drafts_of(census)
-    root = drafts[ROOT_NODE]
-    data = root.settle(dict(enumerate(census.tree.key_bytes)))
-    return Settled(root=root, deeper=drafts[DEEPER_NODE], data=frozenset(data))
+    """Return the drafts of a census, with all that was counted in them."""
+    numbers = census.numbers()
+    table = _table(census, numbers)
+    grouping = grouped(census.tree, table)
+    of_nodes = grouping.of_nodes
+    deeper = of_nodes[DEEPER_NODE] = Draft(kinds=dict(enumerate(table[DEEPER_NODE].tolist())))
+    for (node, *number), count in numbers.items():
+        found = _of(of_nodes, node).numbers
+        class_ = (number[0], number[1], number[2])
+        found[class_] = found.get(class_, 0) + count
+    _put_texts(census.strings, of_nodes, are_keys=False)
+    _put_texts(census.keys, of_nodes, are_keys=True)
+    for owner, cells in census.openings.sizes.cells().items():
+        draft = _of(of_nodes, owner // 2)
+        merge_cells(draft.objects if owner % 2 else draft.arrays, cells)
+    for owner, seen in census.sketch.repetitions().items():
+        draft = _of(of_nodes, owner // 2)
+        draft.repetitions = draft.repetitions or (Counter(), Counter())
+        draft.repetitions[owner % 2].update(seen)
+    for draft, key, nodes in grouping.data:
+        count = int(table.take(nodes, axis=0).sum())
+        _add_key(draft.keys, key, census.tree.key_bytes[nodes[0]], count)
+    return Settled(
+        root=grouping.root,
+        deeper=deeper,
+        tops=_put_chains(census, grouping),
+        data=frozenset(key for _, key, _ in grouping.data),
+    )
 
 
-def counts_of(cells: Cells) -> int:
-    """Return how many values are in cells."""
-    return sum(count for count, _ in cells.values())
+def _of(of_nodes: list[Draft | None], node: int) -> Draft:
+    draft = of_nodes[node]
+    if draft is None:
+        raise ValueError(f"node {node} is below no place")
+    return draft
+
+
+def _table(census: Census, numbers: dict[tuple[int, int, int, int], int]) -> Table:
+    """Return how many values there are, by node and by kind."""
+    table = np.zeros((len(census.tree), KINDS), np.intp)
+    for code, count in census.others.counts().items():
+        table[divmod(code, KINDS)] += count
+    for (node, flags, _, _), count in numbers.items():
+        table[node, FLOAT if flags & IS_FLOAT else INTEGER] += count
+    for owner, cells in census.strings.lengths.cells().items():
+        table[owner // WIDTHS, STRING] += sum(count for count, _ in cells.values())
+    return table
+
+
+def _put_texts(texts: TextCensus, of_nodes: list[Draft | None], *, are_keys: bool) -> None:
+    extra_bytes, escaped = texts.extra_bytes.totals(), texts.escaped.totals()
+    for owner, cells in texts.lengths.cells().items():
+        node, width = divmod(owner, WIDTHS)
+        draft = _of(of_nodes, node)
+        text = (draft.keys if are_keys else draft.strings).setdefault(width, TextDraft())
+        merge_cells(text.lengths, cells)
+        text.extra_bytes += extra_bytes.get(owner, 0)
+        text.escaped += escaped.get(owner, 0)
+
+
+def _add_key(keys: dict[int, TextDraft], key: str, written_bytes: int, count: int) -> None:
+    """Add a key of so many objects, which was found to be data in the end."""
+    text = keys.setdefault(width_of(key), TextDraft())
+    add_size(text.lengths, len(key), count)
+    encoded = len(key.encode("utf-8", "surrogatepass"))
+    text.extra_bytes += (written_bytes - len(key)) * count
+    text.escaped += max(0, written_bytes - encoded) * count
+
+
+def _put_chains(census: Census, grouping: Grouping) -> list[Draft]:
+    """Hang what is too deep for places of its own below the places that it is in."""
+    tops = []
+    for (node, is_in_object), chains in census.openings.chains.items():
+        draft = _of(grouping.of_nodes, node)
+        if not is_in_object:
+            top = draft.elements = draft.elements or Draft()
+        elif draft.has_maps:
+            top = draft.values = draft.values or Draft()
+            _add_key(draft.keys, _DEEPER_KEY, len(_DEEPER_KEY), chains.count)
+        else:
+            top = draft.members.setdefault(_DEEPER_KEY, Draft())
+        if top.chains is None:
+            top.chains = chains
+            tops.append(top)
+        else:
+            top.chains.arrays += chains.arrays
+            top.chains.objects += chains.objects
+    return tops

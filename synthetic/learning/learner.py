@@ -1,5 +1,6 @@
 """The learner: from the bytes of a snapshot to its shape, in memory that does not grow with it."""
 
+import codecs
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
@@ -8,9 +9,8 @@ import numpy as np
 
 from synthetic.learning.census import Census
 from synthetic.learning.curves import sizes_along
-from synthetic.learning.drafts import Draft
 from synthetic.learning.echoes import LEAST
-from synthetic.learning.folding import settled
+from synthetic.learning.folding import Settled, settled
 from synthetic.learning.giants import Large
 from synthetic.learning.openings import GIANT_BYTES
 from synthetic.learning.renaming import Names
@@ -64,9 +64,10 @@ class Learner:
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
+            text = piece if self._bytes else piece.removeprefix(codecs.BOM_UTF8)
             self._bytes += len(piece)
-            if not piece.isascii():
-                greatest = int(np.frombuffer(piece, np.uint8).max())
+            if not text.isascii():
+                greatest = int(np.frombuffer(text, np.uint8).max())
                 self._greatest_byte = max(self._greatest_byte, greatest)
             yield piece
 
@@ -75,7 +76,7 @@ class Learner:
         census = self._census
         drafts = settled(census)
         findings = self._findings(self._names(drafts.data, rename_keys=rename_keys))
-        _hang(drafts.root, drafts.deeper, findings, census.openings.deepest - DEEPEST)
+        _hang(drafts, findings, census.openings.deepest - DEEPEST)
         return Shape(
             schema=SCHEMA,
             bytes=self._bytes,
@@ -145,18 +146,12 @@ def _inside(giants: list[Large], offset: int, end: int) -> list[tuple[int, int]]
     return found
 
 
-def _hang(root: Draft, deeper: Draft, findings: Findings, levels: int) -> None:
+def _hang(drafts: Settled, findings: Findings, levels: int) -> None:
     """Put what is too deep for places below the places that hold it; all of it below one."""
-    waiting, tops = [root], []
-    while waiting:
-        draft = waiting.pop()
-        waiting += draft.members.values()
-        waiting += [below for below in (draft.elements, draft.values) if below is not None]
-        if draft.chains.count:
-            tops.append(draft)
-    for draft in tops[1:]:
-        draft.nests = empty_nests(draft.chains)
-        deeper.kinds[OPEN_ARRAY] -= draft.chains.arrays
-        deeper.kinds[OPEN_OBJECT] -= draft.chains.objects
-    if tops:
-        tops[0].nests = nests_of(deeper, tops[0].chains.count, levels, findings)
+    chains = [top.chains for top in drafts.tops if top.chains is not None]
+    for top, others in zip(drafts.tops[1:], chains[1:], strict=True):
+        top.nests = empty_nests(others)
+        drafts.deeper.kinds[OPEN_ARRAY] -= others.arrays
+        drafts.deeper.kinds[OPEN_OBJECT] -= others.objects
+    if drafts.tops:
+        drafts.tops[0].nests = nests_of(drafts.deeper, chains[0].count, levels, findings)

@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Final
 
 _SECRET: Final = re.compile(r".*(@.*\.|://|\d{9}).*|.{65,}", re.DOTALL)
@@ -26,56 +27,59 @@ _SOME_KEYS: Final = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Key:
-    """A key of the objects of a place.
+class Look:
+    """How the values under a key look: equal for values of the same structure.
 
     Attributes:
-        count: how many of the objects have it.
-        structure: what its values are: equal for values of the same structure.
-        is_container: whether its values are arrays or objects.
+        kinds: their kinds, as bits.
+        keys: those of the objects among them.
+        are_containers: whether all of them are arrays or objects.
 
     """
 
-    count: int
-    structure: str
-    is_container: bool
+    kinds: int
+    keys: frozenset[str]
+    are_containers: bool
 
 
-def is_map(objects: int, keys: Mapping[str, Key]) -> bool:
-    """Whether the keys of so many objects are data.
+def is_map(objects: int, counts: Mapping[str, int], look_of: Callable[[str], Look]) -> bool:
+    """Whether the keys of so many objects are data; `counts` are how many objects have each.
 
     A shape may hold no key that is data, so where the keys look like data they are taken for it;
     but keys that most of many objects have are structure, unless they are addresses, ids or dates.
     """
-    if not keys or not objects:
+    if not counts or not objects:
         return False
-    if any(_SECRET.fullmatch(key) for key in keys):
+    certain = odd = 0
+    for key in counts:
+        if _SECRET.fullmatch(key):
+            return True
+        certain += _CERTAIN.fullmatch(key) is not None
+        odd += _STRUCTURAL.fullmatch(key) is None
+    presence = sum(counts.values()) / (len(counts) * objects)
+    if certain and (certain * 4 >= len(counts) or presence < 0.5 or len(counts) >= _MANY_KEYS):
         return True
-    presence = sum(key.count for key in keys.values()) / (len(keys) * objects)
-    certain = sum(1 for key in keys if _CERTAIN.fullmatch(key))
-    if certain and (certain * 4 >= len(keys) or presence < 0.5 or len(keys) >= _MANY_KEYS):
-        return True
-    odd = sum(1 for key in keys if not _STRUCTURAL.fullmatch(key))
-    are_odd = odd * 2 >= len(keys)
+    are_odd = odd * 2 >= len(counts)
     if objects >= _MANY_OBJECTS and presence >= 0.5:
-        return certain > 0 or (are_odd and any(len(key) >= 12 for key in keys))
-    return are_odd or (_are_alike(keys) and _may_be_data(objects, keys, presence))
-
-
-def _may_be_data(objects: int, keys: Mapping[str, Key], presence: float) -> bool:
-    """Whether keys that look like names are data, where all values are alike."""
-    if len(keys) < _SOME_KEYS:
-        return False
-    if 2 * sum(1 for key in keys if _DIGITS.search(key)) >= len(keys):
+        return certain > 0 or (are_odd and any(len(key) >= 12 for key in counts))
+    if are_odd:
         return True
-    if all(key.is_container for key in keys.values()):
-        return presence < 0.5 or objects == 1 or len(keys) >= _MANY_KEYS
-    return len(keys) >= _MANY_KEYS and (presence < 0.5 or objects < _MANY_OBJECTS)
+    if len(counts) < _SOME_KEYS:
+        return False
+    looks = {key: look_of(key) for key in counts}
+    return _are_alike(looks) and _may_be_data(objects, looks, presence)
 
 
-def _are_alike(keys: Mapping[str, Key]) -> bool:
+def _may_be_data(objects: int, looks: Mapping[str, Look], presence: float) -> bool:
+    """Whether keys that look like names are data, where all values are alike."""
+    if 2 * sum(1 for key in looks if _DIGITS.search(key)) >= len(looks):
+        return True
+    if all(look.are_containers for look in looks.values()):
+        return presence < 0.5 or objects == 1 or len(looks) >= _MANY_KEYS
+    return len(looks) >= _MANY_KEYS and (presence < 0.5 or objects < _MANY_OBJECTS)
+
+
+def _are_alike(looks: Mapping[str, Look]) -> bool:
     """Whether nearly all values have the same structure."""
-    tally: dict[str, int] = {}
-    for key in keys.values():
-        tally[key.structure] = tally.get(key.structure, 0) + 1
-    return max(tally.values()) * 10 >= len(keys) * 9
+    (_, times) = Counter(looks.values()).most_common(1)[0]
+    return times * 10 >= len(looks) * 9

@@ -64,15 +64,15 @@ class Findings:
 def place_of(draft: Draft, findings: Findings) -> Place:
     """Return the place of a draft."""
     kinds = draft.kinds
-    objects = kinds[OPEN_OBJECT]
+    objects = kinds.get(OPEN_OBJECT, 0)
     return Place(
         count=draft.count,
-        nulls=kinds[NULL],
-        trues=kinds[TRUE],
-        falses=kinds[FALSE],
+        nulls=kinds.get(NULL, 0),
+        trues=kinds.get(TRUE, 0),
+        falses=kinds.get(FALSE, 0),
         strings=_strings(draft, findings) if draft.strings else None,
         numbers=_numbers(draft) if draft.numbers else None,
-        arrays=_arrays(draft, findings) if kinds[OPEN_ARRAY] else None,
+        arrays=_arrays(draft, findings) if kinds.get(OPEN_ARRAY, 0) else None,
         objects=_objects(draft, findings) if objects and not draft.has_maps else None,
         maps=_maps(draft, findings) if objects and draft.has_maps else None,
         nests=draft.nests,
@@ -82,7 +82,10 @@ def place_of(draft: Draft, findings: Findings) -> Place:
 def _strings(draft: Draft, findings: Findings) -> Strings:
     giants = _giants(draft, findings, "string") if _number_of(draft.strings) > 1 else []
     texts = _texts(draft.strings, giants, findings)
-    return Strings(texts=texts, distinct=_distinct(draft.repetitions[STRINGS], draft.strings))
+    return Strings(
+        texts=texts,
+        distinct=_distinct(draft.seen(STRINGS), draft.strings),
+    )
 
 
 def _number_of(strings: Mapping[int, TextDraft]) -> int:
@@ -139,12 +142,12 @@ def _numbers(draft: Draft) -> Numbers:
     return Numbers(
         integers=tuple(integers),
         floats=tuple(floats),
-        distinct=_unless_all(draft.repetitions[NUMBERS], draft.numbers.total()),
+        distinct=_unless_all(draft.seen(NUMBERS), sum(draft.numbers.values())),
     )
 
 
 def _arrays(draft: Draft, findings: Findings) -> Arrays:
-    is_one = draft.kinds[OPEN_ARRAY] == 1
+    is_one = draft.kinds.get(OPEN_ARRAY, 0) == 1
     giants = [] if is_one else _giants(draft, findings, "array")
     elements = draft.elements
     return Arrays(
@@ -156,7 +159,7 @@ def _arrays(draft: Draft, findings: Findings) -> Arrays:
 
 
 def _maps(draft: Draft, findings: Findings) -> Maps:
-    is_one = draft.kinds[OPEN_OBJECT] == 1
+    is_one = draft.kinds.get(OPEN_OBJECT, 0) == 1
     giants = [] if is_one else _giants(draft, findings, "object")
     return Maps(
         lengths=bins(_without(draft.objects, giants)),
@@ -172,7 +175,7 @@ def _along(draft: Draft, findings: Findings) -> tuple[float, ...]:
 
 
 def _objects(draft: Draft, findings: Findings) -> Objects:
-    count = draft.kinds[OPEN_OBJECT]
+    count = draft.kinds.get(OPEN_OBJECT, 0)
     sets = _key_sets_of(draft, findings)
     order = in_order(list(draft.members), [keys for keys, _ in sets.most_common()])
     members = tuple(
@@ -240,7 +243,7 @@ def empty_nests(chains: Chains) -> Nests:
 def nests_of(deeper: Draft, count: int, levels: int, findings: Findings) -> Nests:
     """Return the nests that hold all that is too deep for places."""
     leaves = Draft(
-        kinds=Counter(deeper.kinds),
+        kinds=dict(deeper.kinds),
         strings=deeper.strings,
         numbers=deeper.numbers,
         repetitions=deeper.repetitions,

@@ -17,9 +17,10 @@ DEEPER_NODE: Final = 1
 DEEPEST: Final = 64
 """Values below so many containers share one node."""
 
-_KEYS_OF_MAP: Final = 256
-_CROWDS: Final = ((4096, _KEYS_OF_MAP), (16384, 32))
+_CROWDS: Final = ((4096, 256), (16384, 32))
 """An object is a map from so many different keys on, while there are fewer nodes than this."""
+_CONTAINERS_WEIGH: Final = 4
+"""A key of an array or an object counts for so many: below it there are nodes again."""
 _ELEMENT: Final = np.uint64(0xA5A5_0001)
 _ANY: Final = np.uint64(0xA5A5_0002)
 _ROOT_PATH: Final = np.uint64(0x5851_F42D_4C95_7F2D)
@@ -88,6 +89,7 @@ class PathTree:
         ]
         self.key_bytes = [0, 0]
         self._children: list[dict[str, int]] = [{}, {}]
+        self._weights = [0, 0]
         self._elements: dict[int, int] = {}
         self._map_values: dict[int, int] = {}
         self._is_map = np.zeros(64, np.bool_)
@@ -224,19 +226,23 @@ class PathTree:
         is_keyed = ~is_element
         if self._map_paths:
             is_keyed &= ~self._are_map_paths(around)
-        if self._make_maps(around.compress(is_keyed)):
+        kinds = block.kinds.take(steps.tokens.take(new))
+        weights = np.where(kinds <= OPEN_ARRAY, _CONTAINERS_WEIGH, 1)
+        if self._make_maps(around.compress(is_keyed), weights.compress(is_keyed)):
             return False
-        for index, path, parent_path, keyed, element in zip(
+        for index, path, parent_path, keyed, element, weight in zip(
             new.tolist(),
             paths.take(new).tolist(),
             around.tolist(),
             is_keyed.tolist(),
             is_element.tolist(),
+            weights.tolist(),
             strict=True,
         ):
             parent = self._table.get(parent_path)
             if keyed:
                 number = self._add_member(parent, _raw_key(block, int(steps.tokens[index]) - 2))
+                self._weights[parent] += weight
             else:
                 number = self._append(parent, None)
                 (self._elements if element else self._map_values)[parent] = number
@@ -245,18 +251,18 @@ class PathTree:
                 self._is_map[number] = True
         return True
 
-    def _make_maps(self, around: Hashes) -> bool:
+    def _make_maps(self, around: Hashes, weights: Places) -> bool:
         """Make those maps that are about to have too many keys; return whether there are any.
 
-        `around` are the paths that new keys belong to, once for each.
+        `around` are the paths that new keys belong to, once for each, and `weights` are theirs.
         """
         limit = next((keys for nodes, keys in _CROWDS if len(self) < nodes), 0)
-        owners, counts = np.unique(around, return_counts=True)
+        owners, numbers = np.unique(around, return_inverse=True)
+        added = np.bincount(numbers, weights, minlength=len(owners))
         has_made = False
-        for path, count in zip(owners.tolist(), counts.tolist(), strict=True):
+        for path, weight in zip(owners.tolist(), added.tolist(), strict=True):
             node = self._table.get(path)
-            before = len(self._children[node]) if node >= 0 else 0
-            if before + count <= limit:
+            if weight + (self._weights[node] if node >= 0 else 0) <= limit:
                 continue
             has_made = True
             self._map_paths.add(path)
@@ -278,6 +284,7 @@ class PathTree:
         number = len(self.nodes)
         self.nodes.append(Node(parent=parent, key=key, depth=self.nodes[parent].depth + 1))
         self.key_bytes.append(0)
+        self._weights.append(0)
         self._children.append({})
         if number >= len(self._is_map):
             self._is_map = np.concatenate((self._is_map, np.zeros_like(self._is_map)))
