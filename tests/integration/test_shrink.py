@@ -147,7 +147,7 @@ def test_a_giant_record_that_makes_the_peak_is_found(
     assert [path["path"].startswith("$[7000]") for path in answer["needed"]] == [True]
     assert answer["checks"] <= 60
     runs = Path(answer["runs_dir"])
-    assert len(list(runs.glob("runs/*/run.json"))) == answer["checks"]
+    assert len(list(runs.glob("runs/*/run.json"))) >= answer["checks"]
 
 
 @pytest.mark.cgroup
