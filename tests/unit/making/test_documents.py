@@ -24,9 +24,10 @@ KEYS = st.sampled_from(["id", "name", "kind", "sizes", "is_new", "updatedAt"])
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 )
+# From five keys on, an object whose values are all alike is learned as a map.
 VALUES = st.recursive(
     SCALARS | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(KEYS, inner, max_size=6),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=40,
 )
 
