@@ -121,8 +121,9 @@ def test_the_least_of_many_records_that_is_still_killed(
     json.loads((tmp_path / "min.json").read_bytes())
     run = ("run", "--sandbox", kind, "--snapshot", "min.json", "--json", "--memory")
     endings = []
-    noise = 1.08 if kind is SandboxKind.PROCESS else 1.04
-    for limit_bytes in (48 * MIB, int(48 * MIB * noise)):
+    # A worker that lives for a moment is seen by a poll a little before or after its peak.
+    shares = (0.94, 1.1) if kind is SandboxKind.PROCESS else (1.0, 1.04)
+    for limit_bytes in (int(48 * MIB * share) for share in shares):
         done = oomproof(tmp_path, *run, str(limit_bytes), "--", *command.split())
         endings.append(json.loads(done.stdout)["runs"][0]["ending"])
     # Less than it could not be: with a little more memory it passes.
