@@ -2,22 +2,23 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from synthetic.making.containers import ContainerMaker
+from synthetic.making.dues import Due
 from synthetic.making.filling_holes import Filler
 from synthetic.making.growth import Growth
 from synthetic.making.places import PlaceMaker
 from synthetic.making.quotas import Share
-from synthetic.making.sites import Due, Site, Sites
 from synthetic.making.sources import BLOB_BYTES, Source
 
 _SMALL_BYTES: Final = 64 * 1024
 """Containers of less than this in all are made at once."""
 
-# Yields one value of a place; with a giant, one that is it or has it inside.
-Value: TypeAlias = Callable[[PlaceMaker, Due | None], Iterator[bytes]]
+# Yields one value of a place, with some giants in it.
+Value: TypeAlias = Callable[[PlaceMaker, Sequence[Due]], Iterator[bytes]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,6 @@ class Plan:
     """What a document is made by: how it grows, and to `size_bytes`."""
 
     growth: Growth
-    sites: Sites
     size_bytes: int
     seed: int
 
@@ -64,13 +64,15 @@ class Room:
 
 @dataclasses.dataclass(kw_only=True)
 class _Run:
-    """One container while its elements are made, of which `left` are to come."""
+    """One container while its elements are made, of which `left` are to come.
+
+    `dues` are the giants that are to be in it yet, each in an element of its own.
+    """
 
     container: ContainerMaker
     place: PlaceMaker
-    site: Site | None
     left: int
-    lead: Due | None
+    dues: deque[Due]
     grows: bool
     before: bytes = b""
 
@@ -92,30 +94,23 @@ class Elements:
         grown = sum(each.elements_count for each in plan.growth.containers) * scale
         self._padding = Share(plan.growth.padding_bytes, max(int(grown), 1))
 
-    def container(self, container: ContainerMaker, size: int, lead: Due | None) -> Iterator[bytes]:
+    def container(
+        self, container: ContainerMaker, size: int, dues: Sequence[Due]
+    ) -> Iterator[bytes]:
         """Yield an array or a map of `size` elements, or of as many as its growth makes of them.
 
-        One of them has the giant `lead` inside.
+        The giants that are due in it are in some of its elements.
         """
         grows = id(container) in self._lengths
         if grows:
             size = self._lengths[id(container)].of(size)
-        if lead is not None:
-            size = max(size, 1)
         brackets, place = container.brackets, container.elements
         if not size or place is None:
             yield brackets.empty
             return
         if container.keys is not None:
             container.keys.make_room(size)
-        run = _Run(
-            container=container,
-            place=place,
-            site=self._plan.sites.get(place),
-            left=size,
-            lead=lead,
-            grows=grows,
-        )
+        run = _Run(container=container, place=place, left=size, dues=deque(dues), grows=grows)
         yield brackets.opening
         with self._room.kept(len(brackets.closing), 0):
             yield from self._elements(run)
@@ -123,13 +118,12 @@ class Elements:
 
     def _elements(self, run: _Run) -> Iterator[bytes]:
         mean, among = run.container.mean_bytes(whole=False)
-        is_single = mean > BLOB_BYTES // 2 * among or not run.place.regular
-        is_single |= run.site is not None and run.site.grows
+        is_single = mean > BLOB_BYTES // 2 * among or run.place.is_large
+        is_single |= self._plan.growth.opens(run.place)
         while run.left or self._extend(run):
             due, usual = self._turn(run)
             if due is not None or is_single:
                 run.left -= 1
-                run.lead = None
                 yield from self._entry(run, due)
                 continue
             text, count = self._taken(run, usual)
@@ -143,19 +137,14 @@ class Elements:
 
     def _turn(self, run: _Run) -> tuple[Due | None, int]:
         """Return the giant whose turn it is, or how many usual elements come before the next."""
-        queue = [] if run.site is None else run.site.queue
-        due = run.lead or (queue[0] if queue else None)
-        if due is None:
+        if not run.dues:
             return None, run.left
-        if run.lead is not None:
-            must = run.left == 1
-        else:
-            must = run.container.count == 1 and run.left <= len(queue)
-        wait_bytes = int(due.at * self._room.size_bytes) - self._room.position
-        if must or wait_bytes <= 0:
-            return due, 0
+        wait_bytes = int(run.dues[0].at * self._room.size_bytes) - self._room.position
+        if run.left <= len(run.dues) or wait_bytes <= 0:
+            return run.dues.popleft(), 0
         mean, among = run.container.mean_bytes(whole=False)
-        return None, min(run.left - 1, max(wait_bytes * among // max(mean, 1), 1))
+        before = max(wait_bytes * among // max(mean, 1), 1)
+        return None, min(run.left - len(run.dues), before)
 
     def _extend(self, run: _Run) -> bool:
         """Plan more elements where there is room that the last container has to fill."""
@@ -176,13 +165,14 @@ class Elements:
         run.before = container.brackets.comma
         mean, among = container.mean_bytes()
         with self._room.kept(run.left * mean // among, int(run.left > 0)):
-            yield from self._value(run.place, due)
+            yield from self._value(run.place, () if due is None else (due,))
 
     def _taken(self, run: _Run, count: int) -> tuple[bytes, int]:
         """Return some of the next elements, and how many, as far as there is room for them."""
         most_bytes = None
         if not self._room.streams:
-            most_bytes = max(self._room.left_bytes - len(run.before) - self._waiting_bytes(run), 0)
+            waiting = sum(due.bytes for due in run.dues)
+            most_bytes = max(self._room.left_bytes - len(run.before) - waiting, 0)
         mean, among = run.container.mean_bytes(whole=False)
         all_bytes = run.container.regular_elements * mean // among
         if not run.grows and all_bytes <= _SMALL_BYTES:
@@ -192,18 +182,10 @@ class Elements:
             return self._filler.fill_text(text, has_keys=has_keys), count
         return self._source(run.container).take(count, most_bytes)
 
-    def _waiting_bytes(self, run: _Run) -> int:
-        """Return the bytes of the giants that are to come."""
-        total = 0
-        for due in run.site.queue if run.site is not None else ():
-            mean, among = due.mean_bytes
-            total += due.size * mean // among
-        return total
-
     def _source(self, container: ContainerMaker) -> Source:
         source = self._sources.get(id(container))
         if source is None:
-            planned = container.elements_count * self._plan.sites.scale_of(container)
+            planned = container.elements_count * self._plan.growth.scale_of(container)
             mean, among = container.mean_bytes(whole=False)
             share = int(planned * mean * 1_000_000 / (among * self._plan.size_bytes))
             source = self._sources[id(container)] = Source(

@@ -7,10 +7,13 @@ from typing import Final
 import numpy as np
 
 from synthetic.draws import raw_source
-from synthetic.making.holes import BITS, KEY_BASES, LETTERS, Bytes, Runs, Template, kind_of
+from synthetic.making.holes import BITS, KEY_BASES, LETTERS, Bytes, Runs, Template
 
 _ODD: Final = 0x9E3779B97F4A7C15
 _ODD_AGAIN: Final = 0xBF58476D1CE4E5B9
+
+_DIGIT_BITS: Final = [np.uint64(bits) for bits in BITS]
+_DIGIT_MASKS: Final = [np.uint64((1 << bits) - 1) for bits in BITS]
 
 
 class Filler:
@@ -51,15 +54,13 @@ class Filler:
         if low == high:
             return
         own = places[:, low:high].astype(np.intp) - start
-        bits = [BITS[kind_of(hole)] for hole in runs.pattern]
         count = self._counts.get(runs.pattern, 0)
         self._counts[runs.pattern] = count + high - low
         numbers = np.arange(count, count + high - low, dtype=np.uint64) + self._first
-        numbers = _mixed(numbers, sum(bits))
-        for row, hole, width in zip(own, runs.pattern, bits, strict=True):
-            digits = (numbers & np.uint64((1 << width) - 1)).astype(np.intp)
-            numbers >>= np.uint64(width)
-            kind = kind_of(hole)
+        numbers = _mixed(numbers, runs.bits)
+        for row, kind in zip(own, runs.kinds, strict=True):
+            digits = (numbers & _DIGIT_MASKS[kind]).astype(np.intp)
+            numbers >>= _DIGIT_BITS[kind]
             filled[row] = LETTERS.take(digits) if kind == 0 else digits + KEY_BASES[kind]
 
 

@@ -39,7 +39,7 @@ def heavy_parted(bins: Sequence[Bin], mean_bytes: tuple[int, int]) -> tuple[list
             raise ValueError(f"{bin_.count} values of {bin_.low} to {bin_.high} are too much")
         sizes = Sizes(low=bin_.low, high=bin_.high, count=bin_.count, total=bin_.total)
         heavy += [
-            Giant(at=(2 * index + 1) / (2 * bin_.count), size=size)
+            Giant(at=index / bin_.count, size=size)
             for index, size in enumerate(sizes.take(bin_.count))
         ]
     return light, heavy

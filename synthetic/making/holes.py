@@ -98,6 +98,8 @@ class Runs:
         """Hold the holes of keys of a pattern."""
         self.pattern = pattern
         self.places = places
+        self.kinds = [kind_of(hole) for hole in pattern]
+        self.bits = sum(BITS[kind] for kind in self.kinds)
 
 
 def runs_of(view: Bytes) -> tuple[Runs, ...]:

@@ -72,7 +72,7 @@ class Keys:
             return self._new(count, weight)
         if not self._kept:
             self._kept = self._filler.fill_texts(self._new(self._keep, 1), has_keys=True)
-        fresh = self._fresh.of(count, weight)
+        fresh = self._fresh.of(count, weight, most=count)
         keys = in_turn(self._kept, self._used, count - fresh)
         self._used += count - fresh
         if not fresh:

@@ -63,6 +63,7 @@ class PlaceMaker:
         scalars, arrays, maps, objects, nests: what makes these, in the order of the quota.
         texts_of_giants: the strings that are made on their own.
         whole_bytes: of all values; `plain_bytes` of the regular ones, without giants in them.
+        is_large: whether values have to be made one by one, for all are giants or have some.
         has_keys: whether any of the values has a map in it.
         places: how many there are, this one and those in it; `values` are in all of them.
 
@@ -95,6 +96,9 @@ class PlaceMaker:
         if self.widest_choice >= 0:
             kit.widest.append(self)
         below = [*self.children()]
+        self.is_large: bool = not self.regular or (
+            self.objects is not None and any(child.is_large for child in self.objects.places)
+        )
         self.has_keys: bool = self.maps is not None or any(child.has_keys for child in below)
         self.places: int = 1 + sum(child.places for child in below)
         self.values: int = self.count + sum(child.values for child in below)

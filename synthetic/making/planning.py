@@ -9,13 +9,13 @@ import msgspec
 
 from synthetic.making.containers import ContainerMaker, Writing
 from synthetic.making.document import Document
+from synthetic.making.dues import dues_of
 from synthetic.making.elements import Plan
 from synthetic.making.filling_holes import Filler
-from synthetic.making.growth import Growth, growth_of
+from synthetic.making.growth import Growth, Sizes, growth_of
 from synthetic.making.layout import Brackets, Layout
 from synthetic.making.places import Kit, PlaceMaker
 from synthetic.making.shuffling import Shuffler
-from synthetic.making.sites import Sites
 from synthetic.shape import Giant, Shape, Style
 
 COMPACT: Final = Style()
@@ -73,26 +73,17 @@ def planned(shape: Shape, size_bytes: int, seed: int, style: Style) -> Planned:
     padding = max(shape.bytes - natural, 0)
     if padding * _MUCH > natural and not _is_sound(shape, seed):
         padding = 0
-    growth = growth_of(
-        top,
-        natural_bytes=natural,
-        padding_bytes=padding,
-        shape_bytes=shape.bytes,
-        size_bytes=size_bytes,
-    )
-    plan = Plan(
-        growth=growth,
-        sites=Sites(root, growth, in_growth=lines is not None and lines in growth.containers),
-        size_bytes=size_bytes - len(ending(shape)),
-        seed=seed,
-    )
+    sizes = Sizes(wanted=size_bytes, source=shape.bytes, natural=natural, padding=padding)
+    growth = growth_of(root, lines, sizes)
+    plan = Plan(growth=growth, size_bytes=size_bytes - len(ending(shape)), seed=seed)
     document = Document(plan, Filler(seed))
+    dues = dues_of(root, growth, in_growth=lines is not None and growth.grows(lines))
     is_too_long = size_bytes == shape.bytes and (natural - size_bytes) * _LITTLE > size_bytes
     return Planned(
         shape=shape,
         growth=growth,
         document=document,
-        body=document.value(root) if lines is None else document.lines(lines),
+        body=document.value(root, dues) if lines is None else document.lines(lines, dues),
         natural_bytes=natural,
         is_good=growth.fixed_bytes <= size_bytes and not is_too_long,
     )

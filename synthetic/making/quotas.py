@@ -26,6 +26,8 @@ class Quota:
     A draw's `weight` says how many times what is made of it will be used.
     """
 
+    __slots__ = ("_array", "_favoured", "_is_plain", "_owed", "_plain", "counts", "total")
+
     def __init__(self, counts: Sequence[int]) -> None:
         """Draw of ``len(counts)`` choices."""
         counts = list(counts)
@@ -34,9 +36,10 @@ class Quota:
         self.counts = counts
         self.total = sum(counts)
         self._is_plain = len(counts) <= _PLAIN
-        self._plain = [0] * len(counts)
-        self._array = np.array(counts, np.int64)
-        self._owed = np.zeros(len(counts), np.int64)
+        # Very many places draw from few choices: what only the others need is not made for them.
+        self._plain = [0] * len(counts) if self._is_plain else []
+        self._array = np.array([] if self._is_plain else counts, np.int64)
+        self._owed = np.zeros(len(self._array), np.int64)
         self._favoured: int | None = None
 
     def draw(self, count: int, weight: int = 1) -> list[int]:
@@ -121,22 +124,28 @@ def _settle(drawn: list[int], order: Sequence[int], missing: int) -> None:
 class Share:
     """Deals out whole numbers in a fixed ratio; what is left of a division is kept for later."""
 
+    __slots__ = ("_owed", "_whole", "part")
+
     def __init__(self, part: int, whole: int) -> None:
         """Deal `part` for every `whole`."""
         self.part = part
         self._whole = max(whole, 1)
         self._owed = 0
 
-    def of(self, amount: int, weight: int = 1) -> int:
-        """Return the share of an amount."""
+    def of(self, amount: int, weight: int = 1, *, least: int = 0, most: int | None = None) -> int:
+        """Return the share of an amount; what its bounds keep from it is left for later."""
         due = amount * self.part + self._owed // weight
-        dealt = due // self._whole
+        dealt = max(due // self._whole, least)
+        if most is not None:
+            dealt = min(dealt, most)
         self._owed += (amount * self.part - dealt * self._whole) * weight
         return dealt
 
 
 class Sizes:
     """The sizes of a bin: as many as asked, in sum as the bin has it, and spread over the bin."""
+
+    __slots__ = ("_sum", "count", "high", "low", "total")
 
     def __init__(self, *, low: int, high: int, count: int, total: int) -> None:
         """Give sizes from `low` to `high`, `count` of which make `total`."""
@@ -150,8 +159,7 @@ class Sizes:
         """Return so many sizes."""
         if self.low == self.high or not count:
             return [self.low] * count
-        wanted = self._sum.of(count, weight)
-        wanted = min(max(wanted, self.low * count), self.high * count)
+        wanted = self._sum.of(count, weight, least=self.low * count, most=self.high * count)
         if count == 1:
             return [wanted]
         return _spread(count, wanted, low=self.low, high=self.high)

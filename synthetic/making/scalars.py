@@ -28,6 +28,8 @@ class Scalar(Protocol):
 class Constant:
     """A value that is always the same."""
 
+    __slots__ = ("_text", "count")
+
     def __init__(self, text: bytes, count: int) -> None:
         """Give `text`."""
         self.count = count
@@ -38,7 +40,7 @@ class Constant:
         return [self._text] * count
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Recurrence:
     """How many values a kind keeps to use again, and how many of its values are new."""
 
@@ -48,6 +50,8 @@ class Recurrence:
 
 class Recurring:
     """Values of which some recur: they are made once, and then used in turn."""
+
+    __slots__ = ("_filler", "_fresh", "_kept", "_make", "_recurrence", "_used", "count")
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class Recurring:
             return self._make(count, weight)
         if not self._kept:
             self._kept = self._filler.fill_texts(self._make(self._recurrence.kept, 1))
-        fresh = self._fresh.of(count, weight)
+        fresh = self._fresh.of(count, weight, most=count)
         texts = in_turn(self._kept, self._used, count - fresh)
         self._used += count - fresh
         return self._make(fresh, weight) + texts if fresh else texts
@@ -94,6 +98,8 @@ def recurrences(counts: Sequence[int], distinct: int | None) -> list[Recurrence]
 class StringBin:
     """Strings of one width and about one length."""
 
+    __slots__ = ("_class", "_sizes")
+
     def __init__(self, class_: TextClass, sizes: Sizes) -> None:
         """Make strings of `sizes` characters."""
         self._class = class_
@@ -107,6 +113,8 @@ class StringBin:
 
 class Numeral:
     """Numbers of one class."""
+
+    __slots__ = ("_templates", "_used")
 
     def __init__(self, templates: Sequence[bytes]) -> None:
         """Use the templates in turn."""

@@ -18,9 +18,12 @@ from synthetic.making.quotas import MOST_DRAWN, MOST_WEIGHT
 from synthetic.making.shuffling import Shuffler
 
 BLOB_BYTES: Final = 256 * 1024
-_MOST_BLOB_BYTES: Final = 1024 * 1024
+_LEAST_BLOB_BYTES: Final = 64 * 1024
+_MOST_BLOB_BYTES: Final = 512 * 1024
 _BLOB_BYTES_OF_PLACE: Final = 400
 """A blob is larger where elements have very many places, each of which costs time for each blob."""
+_MADE_PLACES: Final = 60_000
+"""So many places times blobs are made of a document, if blobs are used again."""
 _AT_ONCE_BYTES: Final = 3 * 512 * 1024
 _ONCE_BYTES: Final = 20_000_000
 """Up to so many bytes of a document every element is made for one use."""
@@ -65,6 +68,8 @@ class Source:
         mean = max(mean, 1)
         places = 1 if container.elements is None else container.elements.places
         blob_bytes = max(BLOB_BYTES, min(places * _BLOB_BYTES_OF_PLACE, _MOST_BLOB_BYTES))
+        # There may be very many sources, and each keeps two blobs at least.
+        blob_bytes = max(min(blob_bytes * 4 * share // 1_000_000, blob_bytes), _LEAST_BLOB_BYTES)
         self._per_blob = max(min(blob_bytes * among // mean, MOST_DRAWN), 1)
         self._at_once = max(_AT_ONCE_BYTES * share // 1_000_000 // blob_bytes, 2)
         self._made = 0
@@ -73,7 +78,8 @@ class Source:
         if planned * mean > _ONCE_BYTES * share // 1_000_000 * among:
             values = 1 if container.elements is None else container.elements.values
             count = 1 if container.elements is None else container.elements.count
-            made_bytes = max(_MADE_BYTES * share // 1_000_000, 2 * BLOB_BYTES)
+            made_bytes = max(_MADE_BYTES * share // 1_000_000, 2 * blob_bytes)
+            made_bytes = min(made_bytes, max(_MADE_PLACES // places, 4) * blob_bytes)
             made_values = max(_MADE_VALUES * share // 1_000_000, 2 * self._per_blob)
             made = min(made_bytes * among // mean, made_values * max(count, 1) // max(values, 1))
             made = max(made, 2 * self._per_blob)

@@ -100,9 +100,10 @@ class TextClass:
     def _template(self, length: int, weight: int) -> bytes:
         extra, escapes = 0, self._missed
         if self._units:
-            extra = min(self._least + self._extra.of(length, weight), length * self._units[0].extra)
+            most = max(length * self._units[0].extra - self._least, 0)
+            extra = self._least + self._extra.of(length, weight, most=most)
         if self._escapes.part:
-            escapes += self._escapes.of(length, weight)
+            escapes += self._escapes.of(length, weight, most=5 * length)
         wanted = (length, extra, escapes)
         template = self._made.get(wanted)
         if template is None:
