@@ -145,7 +145,7 @@ def test_a_process_without_a_profile_that_holds_most_is_named(
 ) -> None:
     asking = user(kind)
     asking.writes("full.py", FULL)
-    (asking.folder / "lines").write_bytes(b"%060d\n" * 400_000)
+    (asking.folder / "lines").write_bytes(b"%060d\n" * 1_000_000)
     commands = {
         "sort": '["sort", "-S", "100M", "-o", "/dev/null", "lines"]',
         "cleared": '[sys.executable, "full.py", sys.argv[1]]',
@@ -225,7 +225,9 @@ def test_what_tracemalloc_takes_is_given_beyond_the_limit(user: Ask) -> None:
     assert profile["profiler"] == "tracemalloc"
     assert answer["sites"][0]["at"] == place
     assert profile["extra_bytes"] > 5 * MIB
-    assert profile["total_bytes"] > 12 * MIB, "it held 26 MiB, of which a quarter may be unseen"
+    # Tables as large as these small blocks, and a look that takes four times that, would leave room
+    # for 4.4 MiB in a limit of 30.
+    assert profile["total_bytes"] > 5 * MIB
     assert profile["same_stack"] is not None
 
 
