@@ -65,11 +65,17 @@ class Texts(_Part, frozen=True, kw_only=True):
 class Strings(_Part, frozen=True, kw_only=True):
     """The strings of a place.
 
-    `distinct` is about how many different ones there are, or None where hardly any is repeated.
+    Attributes:
+        distinct: about how many different ones there are; None where hardly any is repeated.
+        commonest: how many of these are half of all strings, how many more are half of the rest,
+            and so on; all others are about as common as each other. It is learned of the keys of
+            maps, for some parsers keep those that they meet again soon.
+
     """
 
     texts: tuple[Texts, ...]
     distinct: Count | None = None
+    commonest: tuple[Count, ...] = ()
 
 
 class Integers(_Part, frozen=True, kw_only=True):

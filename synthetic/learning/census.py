@@ -59,7 +59,7 @@ class Census:
         others: how many values there are by node and kind, that are no strings and no numbers.
         strings, keys: the strings, and the keys of maps.
         openings: the arrays and objects.
-        sketch: a sample of strings and numbers.
+        sketch: a sample of strings and numbers; `key_sketch`: one of the keys of maps, by node.
         echoes: which names of keys are data as well.
 
     """
@@ -71,6 +71,7 @@ class Census:
         self.keys = TextCensus()
         self.openings = Openings(tree)
         self.sketch = Sketch()
+        self.key_sketch = Sketch()
         self.echoes = Echoes(tree)
         self._short_numbers = Tally()
         self._long_numbers = Tally()
@@ -110,6 +111,7 @@ class Census:
         in_map = self.tree.are_maps(owners).nonzero()[0]
         if len(in_map):
             self.keys.add(owners.take(in_map), keys.take(in_map), texts)
+            self.key_sketch.take_keys(block, owners.take(in_map), tokens.take(in_map))
             self.echoes.take(block, keys.take(in_map))
 
     def _take_giants(self, block: Block, nodes: Places, at: Places) -> None:

@@ -31,7 +31,10 @@ class Draft:
         members: by key; of objects that are no maps.
         elements, values: the place of the elements of arrays, and of the values of maps.
         has_maps: whether the objects are maps.
-        repetitions: of strings and of numbers in the sample.
+        repetitions: of strings and of numbers in the sample; `key_repetitions`: of the keys of
+            maps.
+        known_keys: how many different keys of maps occur how often beside these, from before it was
+            known that they are such.
         chains: how many values are here that hold others too deep for places of their own.
         nests: what the shape says of these.
 
@@ -49,6 +52,8 @@ class Draft:
     values: "Draft | None" = None
     has_maps: bool = False
     repetitions: tuple[Counter[int], Counter[int]] | None = None
+    key_repetitions: Counter[int] | None = None
+    known_keys: Counter[int] = dataclasses.field(default_factory=Counter)
     chains: Chains | None = None
     nests: Nests | None = None
 

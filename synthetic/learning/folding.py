@@ -54,8 +54,13 @@ def settled(census: Census) -> Settled:
         draft = _of(of_nodes, owner // 2)
         draft.repetitions = draft.repetitions or (Counter(), Counter())
         draft.repetitions[owner % 2].update(seen)
+    for owner, seen in census.key_sketch.repetitions().items():
+        draft = _of(of_nodes, owner)
+        draft.key_repetitions = draft.key_repetitions or Counter()
+        draft.key_repetitions.update(seen)
     for draft, key, nodes in grouping.data:
         count = int(table.take(nodes, axis=0).sum())
+        draft.known_keys[count] += 1
         _add_key(draft.keys, key, census.tree.key_bytes[nodes[0]], count)
     return Settled(
         root=grouping.root,

@@ -1,4 +1,4 @@
-"""The sketch: about how many different strings and numbers each place has, from a sample."""
+"""The sketch: about how many different strings, numbers or keys each place has, from a sample."""
 
 from typing import Final
 
@@ -26,18 +26,28 @@ class Sketch:
         self._length = 0
 
     def take(self, block: Block, values: Values) -> None:
-        """Look at a block, or pass over it."""
-        self._blocks += 1
-        if self._blocks % self._stride:
+        """Look at the strings and numbers of a block, or pass over it."""
+        if not self._looks():
             return
         kinds = values.kinds
         is_number = (kinds == INTEGER) | (kinds == FLOAT)
         at = np.flatnonzero(is_number | (kinds == STRING))
-        tokens = values.tokens.take(at)
+        self._add(block, values.nodes.take(at) * 2 + is_number.take(at), values.tokens.take(at))
+
+    def take_keys(self, block: Block, owners: Places, tokens: Places) -> None:
+        """Look at some keys of a block, or pass over it."""
+        if self._looks():
+            self._add(block, owners, tokens)
+
+    def _looks(self) -> bool:
+        self._blocks += 1
+        return self._blocks % self._stride == 0
+
+    def _add(self, block: Block, owners: Places, tokens: Places) -> None:
         starts = block.starts.take(tokens)
-        self._owners.append(values.nodes.take(at) * 2 + is_number.take(at))
+        self._owners.append(owners)
         self._hashes.append(hashes_of(block.text, starts, block.ends.take(tokens) - starts))
-        self._length += len(at)
+        self._length += len(tokens)
         while self._length > _MOST:
             self._thin()
 

@@ -34,6 +34,7 @@ from synthetic.shape import (
 _WIDTH_NAMES: Final[tuple[Width, ...]] = ("ascii", "latin-1", "ucs-2", "ucs-4")
 _HARDLY_REPEATED: Final = 0.9
 _MOST_KEY_SETS: Final = 64
+_MOST_PIECES: Final = 5
 _NEGATIVE: Final = 4
 _EXPONENT: Final = 2
 _FLOAT: Final = 1
@@ -163,11 +164,48 @@ def _maps(draft: Draft, findings: Findings) -> Maps:
     giants = [] if is_one else _giants(draft, findings, "object")
     return Maps(
         lengths=bins(_without(draft.objects, giants)),
-        keys=Strings(texts=_texts(draft.keys, [], findings)),
+        keys=_keys(draft, findings, is_one=is_one),
         values=place_of(draft.values or Draft(), findings),
         giants=_written(giants, findings),
         sizes_along=_along(draft, findings) if is_one else (),
     )
+
+
+def _keys(draft: Draft, findings: Findings, *, is_one: bool) -> Strings:
+    """Return the keys of maps; those of a single one all differ."""
+    texts = _texts(draft.keys, [], findings)
+    count = _number_of(draft.keys)
+    sample = draft.key_repetitions or Counter[int]()
+    uses = draft.known_keys
+    distinct = uses.total()
+    if sample:
+        sampled = sum(times * number for times, number in sample.items())
+        distinct = max(distinct, distinct_of(sample, max(count, sampled)))
+        uses = uses + sample
+    if is_one or distinct > _HARDLY_REPEATED * count:
+        return Strings(texts=texts)
+    return Strings(texts=texts, distinct=distinct, commonest=_commonest(uses))
+
+
+def _commonest(uses: Mapping[int, int]) -> tuple[int, ...]:
+    """Return how many keys are half of all uses, how many more half of the rest, and so on.
+
+    `uses` says how many keys are used how often.
+    """
+    left = sum(times * number for times, number in uses.items())
+    found: list[int] = []
+    keys, wanted = 0, left / 2
+    for times, number in sorted(uses.items(), reverse=True):
+        if times < 2 or len(found) >= _MOST_PIECES:
+            break
+        for _ in range(number):
+            keys += 1
+            left -= times
+            wanted -= times
+            if wanted <= 0:
+                found.append(keys)
+                keys, wanted = 0, left / 2
+    return tuple(found[:_MOST_PIECES])
 
 
 def _along(draft: Draft, findings: Findings) -> tuple[float, ...]:

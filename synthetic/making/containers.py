@@ -110,7 +110,7 @@ class ContainerMaker:
             (sizes, sizes.take(count, weight) if count else [])
             for sizes, count in zip(self.sizes, drawn, strict=True)
         ]
-        entries = self.entries(sum(sum(each) for _, each in lengths), weight)
+        entries = self.entries([length for _, each in lengths for length in each], weight)
         texts: list[bytes] = []
         start = 0
         for sizes, each in lengths:
@@ -122,14 +122,15 @@ class ContainerMaker:
                 start = end
         return texts
 
-    def entries(self, count: int, weight: int) -> list[bytes]:
-        """Return the templates of so many elements, each with its key if it has one."""
+    def entries(self, lengths: Sequence[int], weight: int) -> list[bytes]:
+        """Return the templates of the elements of so long containers, each with its key if any."""
+        count = sum(lengths)
         if not count or self.elements is None:
             return []
         values = self.elements.texts(count, weight)
         if self.keys is None:
             return values
-        keys = self.keys.take(count, weight)
+        keys = self.keys.take(lengths, weight)
         colon = self.colon
         return [key + colon + value for key, value in zip(keys, values, strict=True)]
 

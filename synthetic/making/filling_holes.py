@@ -19,10 +19,10 @@ _DIGIT_MASKS: Final = [np.uint64((1 << bits) - 1) for bits in BITS]
 class Filler:
     """Fills templates; what it has filled before decides what comes next."""
 
-    def __init__(self, seed: int) -> None:
-        """Draw from the seed."""
-        self._source = raw_source(seed, "holes")
-        self._first = np.uint64(int(raw_source(seed, "keys").random_raw(1)[0]))
+    def __init__(self, seed: int, purpose: str = "document") -> None:
+        """Draw from the seed; keys made for another purpose hardly ever are the same."""
+        self._source = raw_source(seed, f"holes of {purpose}")
+        self._first = np.uint64(int(raw_source(seed, f"keys of {purpose}").random_raw(1)[0]))
         self._counts: dict[tuple[int, ...], int] = {}
 
     def fill(self, template: Template, start: int, end: int) -> bytes:

@@ -1,11 +1,13 @@
 """Keys of maps: different from one another within an object, and as long as the shape says."""
 
+import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
 from synthetic.making.filling_holes import Filler
 from synthetic.making.holes import capacity, counted
-from synthetic.making.quotas import Quota, Share, Sizes
+from synthetic.making.quotas import MOST_WEIGHT, Quota, Share, Sizes
 from synthetic.making.shuffling import Shuffler, in_turn
 from synthetic.making.texts import TextClass
 from synthetic.shape import Strings
@@ -14,6 +16,60 @@ _MOST_KEPT: Final = 4096
 _ROOM: Final = 2
 """So many times as many keys as are needed must be possible where several bins share them."""
 _MOST_LONGER: Final = 12
+
+
+class KeyPool:
+    """Keys that recur in a document: those of different places are the same as far as can be."""
+
+    def __init__(self, filler: Filler) -> None:
+        """Fill keys with `filler`."""
+        self._filler = filler
+        self._made: dict[bytes, list[bytes]] = {}
+
+    def keys(self, templates: Sequence[bytes]) -> list[bytes]:
+        """Return a key for each template, no two of them the same."""
+        used: dict[bytes, int] = {}
+        keys = []
+        for template in templates:
+            made = self._made.setdefault(template, [])
+            number = used.get(template, 0)
+            used[template] = number + 1
+            if number == len(made):
+                made += self._filler.fill_texts([template] * (number + 1), has_keys=True)
+            keys.append(made[number])
+        return keys
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Recurring:
+    """Keys about as common as each other: how many, for what share of all, each how often."""
+
+    number: int
+    share: Share
+    uses: int
+
+
+def _recurring(commonest: Sequence[int], distinct: int, total: int) -> tuple[list[_Recurring], int]:
+    """Return the keys that recur, from the commonest on, and how many of all are new each time."""
+    if 10 * distinct >= 9 * total:
+        return [], total
+    found = []
+    part = 1
+    for number in commonest:
+        if not number or number >= distinct:
+            break
+        part *= 2
+        found.append(_piece(number, total // part, total))
+        distinct -= number
+    kept = min(distinct, _MOST_KEPT)
+    fresh = distinct - kept
+    found.append(_piece(kept, max(total // part - fresh, 1), total))
+    return found, fresh
+
+
+def _piece(number: int, uses: int, total: int) -> _Recurring:
+    each = min(max(uses // number, 1), MOST_WEIGHT)
+    return _Recurring(number=number, share=Share(uses, max(total, 1)), uses=each)
 
 
 class Keys:
@@ -25,7 +81,7 @@ class Keys:
         classes: Sequence[TextClass],
         *,
         level: int,
-        filler: Filler,
+        pool: "KeyPool",
         shuffler: Shuffler,
     ) -> None:
         """Make keys like `strings`, of maps that are in `level` other ones."""
@@ -43,20 +99,18 @@ class Keys:
         self._quota = Quota([bin_.count for _, bin_ in bins])
         self._longer = [0] * len(bins)
         self._level = level
-        self._filler = filler
+        self._pool = pool
         self._shuffler = shuffler
         self._counted: dict[bytes, bytes] = {}
-        self._kept: list[bytes] = []
-        self._used = 0
         total = self._quota.total
         distinct = total if strings.distinct is None else strings.distinct
-        self._keep = min(distinct, _MOST_KEPT) if 10 * distinct < 9 * total else 0
-        self._fresh = Share(max(distinct - self._keep, 0) if self._keep else 1, max(total, 1))
+        self._recurring, fresh = _recurring(strings.commonest, distinct, total)
+        self._fresh = Share(fresh, total)
+        self._kept: list[list[bytes]] = []
+        self._used = [0] * len(self._recurring)
 
     def make_room(self, most: int) -> None:
         """See to it that a map of `most` keys finds enough different ones, if need be longer."""
-        if self._keep < most:
-            self._keep = 0
         for index, (class_, sizes) in enumerate(zip(self._classes, self._sizes, strict=True)):
             needed = -(-most * sizes.count // max(self._quota.total, 1))
             for longer in range(self._longer[index], _MOST_LONGER):
@@ -66,22 +120,30 @@ class Keys:
                 if possible >= needed * (_ROOM if longer else 1):
                     break
 
-    def take(self, count: int, weight: int) -> list[bytes]:
-        """Return so many keys with their quotes, different ones near one another."""
-        if not self._keep:
-            return self._new(count, weight)
+    def take(self, lengths: Sequence[int], weight: int) -> list[bytes]:
+        """Return the keys, with their quotes, of maps of so many keys, one map after the other."""
+        if not self._recurring:
+            return self._new(sum(lengths), weight)
         if not self._kept:
-            self._kept = self._filler.fill_texts(self._new(self._keep, 1), has_keys=True)
-        fresh = self._fresh.of(count, weight, most=count)
-        keys = in_turn(self._kept, self._used, count - fresh)
-        self._used += count - fresh
-        if not fresh:
-            return keys
-        # Among the kept ones at even distances, lest two of a kept key come into one map.
-        new = self._new(fresh, weight)
-        for index, key in enumerate(new):
-            keys.insert(index * count // fresh, key)
-        return keys
+            # From the commonest on, so that the others make up for what is too much in these.
+            templates = [self._new(each.number, each.uses) for each in self._recurring]
+            keys = iter(self._pool.keys([*itertools.chain(*templates)]))
+            self._kept = [list(itertools.islice(keys, len(each))) for each in templates]
+        made: list[bytes] = []
+        last = len(self._kept) - 1
+        for length in lengths:
+            left = length - self._fresh.of(length, weight, most=length)
+            new = length - left
+            for index, (kept, each) in enumerate(zip(self._kept, self._recurring, strict=True)):
+                number = min(left, len(kept))
+                if index < last:
+                    number = each.share.of(length, weight, most=number)
+                made += in_turn(kept, self._used[index], number)
+                self._used[index] += number
+                left -= number
+            if new + left:
+                made += self._new(new + left, weight)
+        return made
 
     def _new(self, count: int, weight: int) -> list[bytes]:
         keys: list[bytes] = []

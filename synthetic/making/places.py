@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from synthetic.making.containers import ContainerMaker, Writing
 from synthetic.making.filling_holes import Filler
 from synthetic.making.giants import Giant, heavy_parted
-from synthetic.making.keys import Keys
+from synthetic.making.keys import KeyPool, Keys
 from synthetic.making.layout import Layout
 from synthetic.making.nesting import NestMaker
 from synthetic.making.objects import KeySetMaker, MemberMaker, ObjectMaker
@@ -32,6 +32,7 @@ class Kit:
     layout: Layout
     filler: Filler
     shuffler: Shuffler
+    pool: KeyPool
     widest: "list[PlaceMaker]" = dataclasses.field(default_factory=list)
     nests: list[NestMaker] = dataclasses.field(default_factory=list)
     nested_key_length: int = 0
@@ -218,7 +219,7 @@ class PlaceMaker:
             maps.keys,
             text_classes(maps.keys, kit.layout.style.widest),
             level=level,
-            filler=kit.filler,
+            pool=kit.pool,
             shuffler=kit.shuffler,
         )
         count = _strings_count(maps.keys)

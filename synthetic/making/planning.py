@@ -13,6 +13,7 @@ from synthetic.making.dues import dues_of
 from synthetic.making.elements import Plan
 from synthetic.making.filling_holes import Filler
 from synthetic.making.growth import Growth, Sizes, growth_of
+from synthetic.making.keys import KeyPool
 from synthetic.making.layout import Brackets, Layout
 from synthetic.making.places import Kit, PlaceMaker
 from synthetic.making.shuffling import Shuffler
@@ -118,9 +119,11 @@ def _made(
     shape: Shape, seed: int, style: Style, nested_key_length: int
 ) -> tuple[PlaceMaker, ContainerMaker | None, Kit]:
     style = msgspec.structs.replace(style, widest=shape.style.widest)
+    filler = Filler(seed, "what recurs")
     kit = Kit(
         layout=Layout(style=style),
-        filler=Filler(seed),
+        filler=filler,
+        pool=KeyPool(filler),
         shuffler=Shuffler(seed, "order"),
         nested_key_length=nested_key_length,
     )

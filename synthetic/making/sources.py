@@ -41,7 +41,7 @@ class Blob:
     def __init__(self, container: ContainerMaker, count: int, weight: int) -> None:
         """Make `count` elements, to be used `weight` times."""
         comma = container.brackets.comma
-        entries = container.entries(count, weight)
+        entries = container.entries([count], weight)
         has_keys = container.keys is not None or (
             container.elements is not None and container.elements.has_keys
         )

@@ -1,0 +1,74 @@
+import json
+from collections import Counter
+
+from synthetic.making.filling_holes import Filler
+from synthetic.making.keys import KeyPool, Keys
+from synthetic.making.shuffling import Shuffler
+from synthetic.making.texts import TextClass
+from synthetic.shape import Bin, Strings, Texts
+
+
+def keys(
+    count: int,
+    *,
+    pool: KeyPool | None = None,
+    length: int = 8,
+    distinct: int | None = None,
+    commonest: tuple[int, ...] = (),
+) -> Keys:
+    texts = Texts(
+        width="ascii",
+        characters=(Bin(low=length, high=length, count=count, total=count * length),),
+        bytes=count * length,
+    )
+    return Keys(
+        Strings(texts=(texts,), distinct=distinct, commonest=commonest),
+        [TextClass(texts, widest="ascii")],
+        level=0,
+        pool=pool or KeyPool(Filler(7, "pool")),
+        shuffler=Shuffler(7, "keys"),
+    )
+
+
+def filled(made: list[bytes]) -> list[str]:
+    text = Filler(7).fill_text(b"[" + b",".join(made) + b"]", has_keys=True)
+    return list(json.loads(text))
+
+
+def test_no_map_has_a_key_twice_and_as_many_differ_as_asked() -> None:
+    lengths = [30, 5, 61, 0, 12] * 200
+    maker = keys(sum(lengths), distinct=100, commonest=(7, 20))
+    made = iter(filled(maker.take(lengths, 1)))
+    maps = [[next(made) for _ in range(length)] for length in lengths]
+    assert all(len(set(own)) == len(own) for own in maps)
+    assert len({key for own in maps for key in own}) == 100
+
+
+def test_some_keys_are_half_of_all() -> None:
+    lengths = [8] * 1000
+    made = filled(keys(8000, distinct=504, commonest=(8,)).take(lengths, 1))
+    uses = Counter(made)
+    assert sum(count for _, count in uses.most_common(8)) == 4000
+    assert len(uses) == 504
+
+
+def test_maps_with_more_keys_than_recur_have_new_ones_besides() -> None:
+    made = filled(keys(1000, distinct=10).take([500], 1))
+    assert len(set(made)) == 500
+
+
+def test_places_share_what_recurs() -> None:
+    pool = KeyPool(Filler(7, "pool"))
+    one, other = (
+        set(filled(keys(1000, pool=pool, distinct=number).take([1] * 1000, 1)))
+        for number in (20, 50)
+    )
+    assert one < other
+
+
+def test_short_keys_get_longer_where_there_are_too_many() -> None:
+    maker = keys(10_000, length=2)
+    maker.make_room(10_000)
+    made = filled(maker.take([10_000], 1))
+    assert len(set(made)) == 10_000
+    assert {len(key) for key in made} == {3}
