@@ -34,6 +34,7 @@ from harness.core.scenario import Scenario
 from harness.core.verdict import Verdict, verdict_of
 from harness.execution import Executor
 from harness.generating import ByteProgress
+from harness.leak_pass import LeakPass, leaks_to_name
 from harness.orders import OrderMaker
 from harness.sandbox.contract import Sandbox
 from harness.snapshots import ProbeMaker, invalid_json_at
@@ -125,6 +126,7 @@ class Replay:
         self._confirm(stop)
         if self._plan.confirm_largest and self._plan.probes is not None:
             self._confirm_largest(self._plan.probes, stop)
+        self._name_leaks(stop)
         runs = tuple(sorted(self._runs, key=lambda run: run.number))
         # Asked to stop when all had been run, there was nothing left to stop.
         made = sum(run.purpose is Purpose.VERDICT for run in runs)
@@ -221,6 +223,24 @@ class Replay:
                 return
             except (InputError, NoVerdictError) as error:
                 self._unsaved.append(_unmade(probe.case, error))
+
+    def _name_leaks(self, stop: Callable[[], bool]) -> None:
+        """Run each case that leaks once more with a profiler, to say which line keeps it."""
+        runs = tuple(sorted(self._runs, key=lambda run: run.number))
+        wanted = leaks_to_name(self._plan.scenario, runs)
+        leak_pass = LeakPass(
+            self._executor, folder=self._store.folder, memory_bytes=self._plan.memory_bytes
+        )
+        first = max((run.number for run in runs), default=0) + 1
+        for number, (run, law) in enumerate(wanted, start=first):
+            if stop():
+                return
+            planned = PlannedRun(number=number, case=run.case, purpose=Purpose.PROFILE)
+            self._progress.run_started(planned, first + len(wanted) - 1)
+            with contextlib.suppress(InterruptedRunError):
+                named = leak_pass.make(run, law, number=number, stop=stop)
+                self._runs.append(named)
+                self._progress.run_ended(named)
 
     def _told(self, stop: Callable[[], bool]) -> ByteProgress:
         """Return what tells how far a file has been read, until the replay is to stop."""

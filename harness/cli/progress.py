@@ -99,6 +99,10 @@ class LiveBar:
         self.note(summary(run))
 
 
+_WHY: Final = {
+    Purpose.CONFIRMATION: " (confirming)",
+    Purpose.PROFILE: " (profiled, to name what leaks)",
+}
 AnyProgress: TypeAlias = EventLines | LiveBar
 
 
@@ -127,8 +131,7 @@ def progress_on(stream: TextIO) -> Iterator[AnyProgress]:
 
 def _title(planned: "PlannedRun") -> str:
     again = f" (repeat {planned.repeat})" if planned.repeat > 1 else ""
-    why = " (confirming)" if planned.purpose is Purpose.CONFIRMATION else ""
-    return f"{planned.case.name}{again}{why}"
+    return f"{planned.case.name}{again}{_WHY.get(planned.purpose, '')}"
 
 
 def summary(run: Run) -> str:

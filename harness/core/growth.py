@@ -10,11 +10,13 @@ from statistics import mean
 
 import msgspec
 
+from harness.core.case import Case, Snapshot
 from harness.core.fit import Line
+from harness.core.kept import Kept
 from harness.core.noise import noise_floor_bytes
 from harness.core.run import Purpose, Run
 
-_MOST_WARM_UP = 1
+MOST_WARM_UP = 1
 _FEWEST_POINTS = 3
 # Snapshots this near in size make jobs that can be compared.
 _ALIKE = 1.1
@@ -47,7 +49,7 @@ class GrowthLaw(msgspec.Struct, frozen=True, kw_only=True):
             points times its standard error, and at least the noise of one measurement spread over
             the snapshots.
         is_leak: memory grows by more than the error, and has not settled in the second half.
-        site: who keeps it, where a profile has told; None where none was made.
+        kept: the line that keeps most of it, by a profiled pass; None where none was made.
 
     """
 
@@ -60,7 +62,7 @@ class GrowthLaw(msgspec.Struct, frozen=True, kw_only=True):
     error_bytes: int | None = None
     is_leak: bool = False
     reason: str = ""
-    site: str | None = None
+    kept: Kept | None = None
     approximate: bool = False
 
 
@@ -70,7 +72,16 @@ def growth_laws(runs: Sequence[Run]) -> tuple[GrowthLaw, ...]:
     for run in runs:
         if run.case.more_snapshots and run.purpose is Purpose.VERDICT:
             cases[run.case.name].append(run)
-    return tuple(_law_of(of_case) for of_case in cases.values())
+    told = {job_of(run.case): run.kept for run in runs if run.kept is not None}
+    return tuple(
+        msgspec.structs.replace(_law_of(of_case), kept=told.get(job_of(of_case[0].case)))
+        for of_case in cases.values()
+    )
+
+
+def job_of(case: Case) -> tuple[str, tuple[Snapshot, ...]]:
+    """Return what a case has a worker do, whatever its limit."""
+    return case.variant, case.snapshots
 
 
 def _law_of(runs: Sequence[Run]) -> GrowthLaw:
@@ -83,7 +94,7 @@ def _law_of(runs: Sequence[Run]) -> GrowthLaw:
     reason = _obstacle(runs, points)
     if reason:
         return msgspec.structs.replace(law, points=points, reason=reason)
-    warm_up = _MOST_WARM_UP if len(_indices(points)) > _FEWEST_POINTS else 0
+    warm_up = MOST_WARM_UP if len(_indices(points)) > _FEWEST_POINTS else 0
     kept = tuple(point for point in points if point.index >= warm_up)
     line, error = _fit(kept, runs[0])
     if line is None:
@@ -125,7 +136,7 @@ def _obstacle(runs: Sequence[Run], points: Sequence[AfterSnapshot]) -> str:
     return ""
 
 
-class _Rise(msgspec.Struct, frozen=True, kw_only=True):
+class Rise(msgspec.Struct, frozen=True, kw_only=True):
     """The slope of points compared with their like, and what it rests on."""
 
     slope: float
@@ -134,7 +145,7 @@ class _Rise(msgspec.Struct, frozen=True, kw_only=True):
     residuals: tuple[float, ...]
 
 
-def _rise_of(points: Sequence[AfterSnapshot], run: Run) -> _Rise | None:
+def rise_of(points: Sequence[AfterSnapshot], case: Case) -> Rise | None:
     """Return the slope over the index; None where nothing can be compared.
 
     Where snapshots differ in size, what a worker holds of its last one differs too. So each is
@@ -142,7 +153,7 @@ def _rise_of(points: Sequence[AfterSnapshot], run: Run) -> _Rise | None:
     """
     groups: dict[str, list[AfterSnapshot]] = defaultdict(list)
     for point in points:
-        groups[_likeness(run, point)].append(point)
+        groups[_likeness(case, point)].append(point)
     pairs = [
         (point.index - mean(p.index for p in group), point.held_bytes - level)
         for group in groups.values()
@@ -153,7 +164,7 @@ def _rise_of(points: Sequence[AfterSnapshot], run: Run) -> _Rise | None:
     if spread == 0:
         return None
     slope = sum(x * y for x, y in pairs) / spread
-    return _Rise(
+    return Rise(
         slope=slope,
         spread=spread,
         free=len(pairs) - len(groups) - 1,
@@ -163,7 +174,7 @@ def _rise_of(points: Sequence[AfterSnapshot], run: Run) -> _Rise | None:
 
 def _fit(points: Sequence[AfterSnapshot], run: Run) -> tuple[Line | None, float]:
     """Return the line and the error of its slope; None where nothing can be compared."""
-    rise = _rise_of(points, run)
+    rise = rise_of(points, run.case)
     if rise is None or rise.free < 1:
         return None, 0.0
     standard = (sum(r * r for r in rise.residuals) / rise.free / rise.spread) ** 0.5
@@ -175,17 +186,17 @@ def _fit(points: Sequence[AfterSnapshot], run: Run) -> tuple[Line | None, float]
     return Line(base=base, slope=rise.slope), max(student * standard, noise)
 
 
-def _likeness(run: Run, point: AfterSnapshot) -> str:
+def _likeness(case: Case, point: AfterSnapshot) -> str:
     """Return what names the snapshots that one can be compared with."""
-    sizes = [snapshot.bytes for snapshot in run.case.snapshots]
+    sizes = [snapshot.bytes for snapshot in case.snapshots]
     if max(sizes) <= _ALIKE * min(sizes):
         return ""
-    return run.case.snapshots[point.index].sha256
+    return case.snapshots[point.index].sha256
 
 
 def _keeps_growing(points: Sequence[AfterSnapshot], run: Run, slope: float) -> bool:
     """Whether the second half grows too; what settles, such as a cache that fills, is no leak."""
     middle = (min(_indices(points)) + max(_indices(points))) / 2
     later = [point for point in points if point.index >= middle]
-    rise = _rise_of(later, run)
+    rise = rise_of(later, run.case)
     return rise is None or rise.slope >= _STILL_GROWING * slope

@@ -94,24 +94,36 @@ def largest_on_line(
 ) -> LargestSnapshot:
     """Return `bounds` with the largest snapshot that fits by `line`.
 
-    `margin` is the share of the peak that the line, or a repeat, may be wrong by: the size is that
-    whose peak stays below the limit if it is. `sizes` are those that completed.
+    `margin` is the share of the peak that the line, or a repeat, may be wrong by where it was
+    measured, and as many times more as the size is beyond that: the size is that whose peak stays
+    below the limit if it is. `sizes` are those that completed.
     """
     replace = msgspec.structs.replace
     measured = f"{format_megabytes(min(sizes))} to {format_megabytes(max(sizes))}"
     if is_flat or line.slope <= 0:
         reason = f"the size does not matter within what was measured, {measured}"
         return replace(bounds, reason=reason)
-    size = (bounds.limit_bytes / (1 + margin) - line.base) / line.slope
+    size = _size_at(line, bounds.limit_bytes, margin)
     if size < 1:
         base = format_bytes(round(line.base))
         return replace(bounds, reason=f"the worker needs {base} before it has read anything")
     beyond = max(1.0, size / max(sizes), min(sizes) / size)
+    if beyond > 1:
+        # What a line is off by where it was measured, it is off by more the farther from there.
+        size = _size_at(line, bounds.limit_bytes, margin * beyond)
+        beyond = max(1.0, size / max(sizes), min(sizes) / max(size, 1))
+    if size < 1:
+        reason = f"it is too far below what was measured, {measured}, for the line to tell"
+        return replace(bounds, reason=reason)
     if beyond > _FARTHEST:
         reason = f"it is more than {_FARTHEST:g} times beyond what was measured, {measured}"
         return replace(bounds, reason=reason)
     meets = (bounds.limit_bytes - line.base) / line.slope
     return replace(bounds, bytes=int(size), line_bytes=int(meets), beyond=round(beyond, 3))
+
+
+def _size_at(line: Line, limit_bytes: int, margin: float) -> float:
+    return (limit_bytes / (1 + margin) - line.base) / line.slope
 
 
 def confirmed(largest: LargestSnapshot, variant: str, runs: Sequence[Run]) -> LargestSnapshot:

@@ -200,7 +200,7 @@ def _unknown_growth(budget: Budget, name: str, reason: str) -> Finding:
 
 
 def _over_growth(budget: Budget, law: GrowthLaw, growth: int, error: int, allowed: Size) -> Finding:
-    site = f", kept at {law.site}" if law.site else ""
+    site = f", most of it from {law.kept.site}" if law.kept and law.kept.site else ""
     return Finding(
         budget=Subject.GROWTH_PER_SNAPSHOT,
         worker=budget.worker,

@@ -8,6 +8,7 @@ import msgspec
 from harness.core.autopsy import Autopsy
 from harness.core.case import Case
 from harness.core.ending import Ending, ExitFacts, Killed, LimitReached, conclude
+from harness.core.kept import Kept
 from harness.core.peaks import Parts, Peak, Timeline, peak_of
 from harness.core.scenario import SandboxKind
 
@@ -83,6 +84,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         processes: how many held much of the memory at its peak; 0 where that is not known.
         after_snapshots: of several snapshots, the unreclaimable memory held after each but the
             last, None where it was not seen; empty where they were not opened once each, in order.
+        kept: of a profiled pass over several snapshots, who keeps most of each.
 
     """
 
@@ -111,6 +113,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     sample_count: int = 0
     processes: int = 0
     after_snapshots: tuple[int | None, ...] = ()
+    kept: Kept | None = None
 
     @property
     def peak(self) -> Peak | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import native, traced
+from . import native, openings, traced
 from .status import Status, resident_bytes
 
 TYPE_CHECKING = False
@@ -32,6 +32,9 @@ def begin(environment: dict[str, str], base_bytes: int) -> None:
     }
     if environment.get("OOMPROOF_PROFILER") == "tracemalloc":
         del starts["memray"]
+    snapshots = environment.get("OOMPROOF_OPENINGS")
+    if snapshots:
+        starts = {"tracemalloc": lambda: openings.start(status, snapshots)}
     _hush_fork_warning()
     for name, start in starts.items():
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -13,6 +13,7 @@ STATUS: Final = ".status.json"
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_STATUS_BYTES: Final = 64 * 1024
 _UNREADABLE: Final = (OSError, msgspec.MsgspecError, ValueError, RecursionError)
+Rows: TypeAlias = tuple[tuple[int, int, tuple[tuple[str, int], ...]], ...]
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True):
     peak: int
     resident_bytes: int
     overhead_bytes: int
-    sites: tuple[tuple[int, int, tuple[tuple[str, int], ...]], ...]
+    sites: Rows
     bytes: int
     stacks: int
 
@@ -88,14 +89,15 @@ def processes_in(folder: Path) -> tuple[Process, ...]:
     """Return the processes that reported in `folder`, the earliest first."""
     found: list[Process] = []
     for path in sorted(folder.glob(f"*{STATUS}")):
-        process = read_status(_data(path, _MOST_STATUS_BYTES))
+        process = read_status(data_of(path, _MOST_STATUS_BYTES))
         # What is not the name of a file in this folder was not written by our own code.
         if process is not None and "/" not in process.capture:
             found.append(process)
     return tuple(sorted(found, key=lambda process: (process.began_s, process.pid)))
 
 
-def _data(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
+def data_of(path: Path, most_bytes: int = _MOST_BYTES) -> bytes:
+    """Return what a small file holds; nothing of one that a worker has put there for it."""
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > most_bytes:
             return b""
@@ -110,7 +112,7 @@ def read_table(data: bytes) -> Reading | None:
         table = msgspec.json.decode(data, type=_Table)
     except _UNREADABLE:
         return None
-    made = reading_of(_sites(table))
+    made = reading_of(sites_of(table.sites))
     listed_bytes = sum(size for size, _, _ in table.sites)
     return msgspec.structs.replace(
         made,
@@ -124,8 +126,9 @@ def read_table(data: bytes) -> Reading | None:
     )
 
 
-def _sites(table: _Table) -> Iterable[Site]:
-    for size, count, frames in table.sites:
+def sites_of(rows: Rows) -> Iterable[Site]:
+    """Yield the sites of a table: bytes, count, and the frames as files with their lines."""
+    for size, count, frames in rows:
         stack = tuple(Frame(function="", file=file, line=line) for file, line in frames)
         yield Site(stack=stack, bytes=size, count=count)
 
@@ -133,7 +136,7 @@ def _sites(table: _Table) -> Iterable[Site]:
 def read_traced(folder: Path, process: Process) -> Reading | None:
     """Return what tracemalloc left of a process, with the largest sum that it told of."""
     path = folder / process.capture
-    made = read_table(_data(path))
+    made = read_table(data_of(path))
     if made is None:
         return None
     told = read_told(folder, process)
@@ -150,7 +153,7 @@ def read_told(folder: Path, process: Process) -> Told | None:
     """Return what a process with tracemalloc said of itself last, or None where it said nothing."""
     try:
         return msgspec.json.decode(
-            _data((folder / process.capture).with_suffix(".peak.json")), type=Told
+            data_of((folder / process.capture).with_suffix(".peak.json")), type=Told
         )
     except _UNREADABLE:
         return None

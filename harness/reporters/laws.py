@@ -5,13 +5,16 @@ from typing import Final, assert_never
 
 from harness.core.fit import Shape
 from harness.core.growth import GrowthLaw
+from harness.core.kept import Kept
 from harness.core.largest import LargestSnapshot
 from harness.core.report import Report
 from harness.core.scaling import ScalingLaw
 from harness.core.units import format_bytes, format_megabytes
+from harness.reporters.plain import one_line
 
 SCALING: Final = "Scaling"
 GROWTH: Final = "From snapshot to snapshot"
+_SOURCE_CHARACTERS: Final = 70
 
 
 def scaling_lines(report: Report) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -110,8 +113,20 @@ def describe_growth(law: GrowthLaw) -> str:
         settles = growth > error
         verdict = "grows, but settles" if settles else "does not grow beyond the error"
         return f"{law.case}: memory {verdict} ({numbers}, after {after})"
-    site = f", kept at {law.site}" if law.site else ""
-    return f"{law.case}: memory grows by {numbers}{site} (a leak; after {after})"
+    return f"{law.case}: memory grows by {numbers} (a leak; after {after}){_kept(law.kept)}"
+
+
+def _kept(kept: Kept | None) -> str:
+    """Return who keeps what a leak keeps, as far as a profiled pass told."""
+    if kept is None:
+        return ""
+    if not kept.site:
+        return f"; its line is not known: {kept.reason}"
+    source = f" ({one_line(kept.source)[:_SOURCE_CHARACTERS]})" if kept.source else ""
+    return (
+        f"; {format_bytes(kept.bytes_per_snapshot)} of it are allocated at {kept.site}{source}, by "
+        "a profiled pass"
+    )
 
 
 def law_properties(laws: Iterable[ScalingLaw]) -> Iterator[tuple[str, str]]:
@@ -135,3 +150,5 @@ def growth_properties(laws: Iterable[GrowthLaw]) -> Iterator[tuple[str, str]]:
         if law.bytes_per_snapshot is not None:
             yield f"growth.{law.case}.bytes_per_snapshot", str(law.bytes_per_snapshot)
             yield f"growth.{law.case}.is_leak", "true" if law.is_leak else "false"
+        if law.kept is not None and law.kept.site:
+            yield f"growth.{law.case}.site", law.kept.site

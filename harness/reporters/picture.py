@@ -62,10 +62,12 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 def picture_of(report: Report, timelines: Mapping[int, Sequence[Sample]]) -> Picture:
     """Return what to draw of a report; `timelines` are by the number of the run.
 
-    Of a run without a timeline its peak is shown, and of one without a peak nothing.
+    Of a run without a timeline its peak is shown, and of one without a peak nothing. What a
+    profiler held is no memory of the worker's, so profiled passes are left out.
     """
+    runs = [run for run in report.runs if run.purpose is not Purpose.PROFILE]
     drawn: list[tuple[Run, str, Sequence[tuple[float, float]]]] = []
-    for run, variant in zip(report.runs, describe_variants(report.runs), strict=True):
+    for run, variant in zip(runs, describe_variants(runs), strict=True):
         if points := _points_of(run, timelines.get(run.number, ())):
             drawn.append((run, variant, points))
     variants = tuple(dict.fromkeys(variant for _, variant, _ in drawn))
@@ -73,7 +75,7 @@ def picture_of(report: Report, timelines: Mapping[int, Sequence[Sample]]) -> Pic
     for run, variant, points in drawn:
         line = _line_of(run, variants.index(variant), points)
         panels.setdefault((run.case.input_bytes, run.case.snapshot_label), []).append((run, line))
-    missing = sorted({run.number for run in report.runs} - {run.number for run, _, _ in drawn})
+    missing = sorted({run.number for run in runs} - {run.number for run, _, _ in drawn})
     return Picture(
         title=_title(report),
         variants=variants,

@@ -167,7 +167,8 @@ def sentence_of(report: Report) -> str:
     """Return the verdict's reason in one sentence."""
     failures = sum(finding.severity is Severity.FAILURE for finding in report.findings)
     open_ = sum(finding.severity is Severity.NO_VERDICT for finding in report.findings)
-    runs = _count(len(report.runs), "run")
+    judged = [run for run in report.runs if run.purpose is not Purpose.PROFILE]
+    runs = _count(len(judged), "run")
     match report.verdict:
         case Verdict.PASS:
             said = (

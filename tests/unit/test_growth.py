@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 
 from harness.core.budget import judge_budgets
@@ -10,8 +11,10 @@ from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.growth import GrowthLaw, growth_laws
-from harness.core.run import Run
+from harness.core.kept import Kept
+from harness.core.run import Purpose, Run
 from harness.core.scenario import Scenario
+from harness.reporters.laws import describe_growth
 
 Runs = Callable[..., Run]
 Cases = Callable[..., Case]
@@ -51,7 +54,7 @@ def test_a_leak_is_measured_and_the_first_is_warm_up(worked: Make) -> None:
     assert law.error_bytes == pytest.approx(512 * 1024 / 3, abs=1), "the noise of one, over three"
     assert law.is_leak
     assert (law.warm_up, [point.index for point in law.points]) == (1, [1, 2, 3, 4])
-    assert law.site is None
+    assert law.kept is None
 
 
 def test_three_are_too_few_to_leave_one_out(worked: Make) -> None:
@@ -155,3 +158,20 @@ def test_growth_that_is_not_known_is_no_verdict(
         (finding,) = judge(scenario, run)
         assert finding.severity is Severity.NO_VERDICT
         assert "is not known" in finding.message
+
+
+def test_a_profiled_pass_of_the_same_job_tells_who_keeps_it(worked: Make) -> None:
+    run = worked(20, 33, 36, 39, 42)
+    kept = Kept(site="/app/w.py:9", source="cache.append(row)", bytes_per_snapshot=3 * MIB)
+    profiled = msgspec.structs.replace(
+        run,
+        purpose=Purpose.PROFILE,
+        kept=kept,
+        case=msgspec.structs.replace(run.case, memory_limit_bytes=None),
+    )
+    (law,) = growth_laws((run, profiled))
+    assert (law.kept, law.bytes_per_snapshot) == (kept, 3 * MIB)
+    said = describe_growth(law)
+    assert "3 MiB of it are allocated at /app/w.py:9 (cache.append(row))" in said
+    unknown = msgspec.structs.replace(law, kept=Kept(reason="no Python process"))
+    assert "its line is not known: no Python process" in describe_growth(unknown)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from harness.core.case import Case
 from harness.core.ending import Ending
-from harness.core.fit import Shape
+from harness.core.fit import Line, Shape
+from harness.core.largest import LargestSnapshot, largest_on_line
 from harness.core.quantity import Limit, parse_limit
 from harness.core.run import Purpose, Run
 from harness.core.scaling import ScalingLaw, probes, scaling_laws
@@ -79,7 +80,40 @@ def test_what_fits_is_less_by_what_the_line_is_off(measured: Make) -> None:
     assert law.base_bytes is not None
     assert law.slope is not None
     said = law.base_bytes + law.slope * largest.bytes
-    assert said * (1 + law.error) == pytest.approx(512 * MIB, rel=1e-6)
+    assert said * (1 + law.error * largest.beyond) == pytest.approx(512 * MIB, rel=1e-3)
+
+
+def test_the_farther_out_the_more_is_taken_off(measured: Make) -> None:
+    # A curve that hides within what a line may miss, and would not beyond.
+    peaks = {5: 52, 20: 172, 50: 422}
+    law = law_of([measured(n, mb, peak) for n, (mb, peak) in enumerate(peaks.items(), start=1)])
+    (largest,) = law.largest
+    assert law.error is not None
+    assert largest.bytes is not None
+    assert largest.line_bytes is not None
+    far = largest_on_line(
+        LargestSnapshot(limit_label="2GiB", limit_bytes=2048 * MIB),
+        Line(base=law.base_bytes or 0, slope=law.slope or 0),
+        margin=law.error,
+        sizes=(5_000_000, 50_000_000),
+        is_flat=False,
+    )
+    assert far.bytes is not None
+    assert far.line_bytes is not None
+    near_share = 1 - largest.bytes / largest.line_bytes
+    assert 1 - far.bytes / far.line_bytes > 3 * near_share
+
+
+def test_so_far_below_that_nothing_is_left_there_is_no_number() -> None:
+    found = largest_on_line(
+        LargestSnapshot(limit_label="11MiB", limit_bytes=11 * MIB),
+        Line(base=10 * MIB, slope=10 * MIB / 1e6),
+        margin=0.04,
+        sizes=(500_000, 50_000_000),
+        is_flat=False,
+    )
+    assert found.bytes is None
+    assert "too far below" in found.reason
 
 
 def test_the_largest_peak_of_repeats_counts(measured: Make) -> None:

@@ -9,6 +9,7 @@ import pytest
 from harness.core.case import Case, Snapshot
 from harness.core.ending import Ending
 from harness.core.growth import growth_laws
+from harness.core.kept import Kept
 from harness.core.quantity import parse_limit
 from harness.core.report import Report
 from harness.core.run import Run
@@ -124,7 +125,8 @@ def test_growth_in_words(held: tuple[float, ...], words: str, jobs: Callable[...
 
 def test_the_site_of_a_leak_is_said_where_it_is_known(jobs: Callable[..., Run]) -> None:
     (law,) = growth_laws([jobs(9, 33, 36, 39, 42)])
-    assert "kept at w.py:7" in describe_growth(msgspec.structs.replace(law, site="w.py:7"))
+    named = msgspec.structs.replace(law, kept=Kept(site="w.py:7", bytes_per_snapshot=2 * 2**20))
+    assert "2 MiB of it are allocated at w.py:7, by a profiled pass" in describe_growth(named)
 
 
 @pytest.fixture
