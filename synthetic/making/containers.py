@@ -110,7 +110,7 @@ class ContainerMaker:
             (sizes, sizes.take(count, weight) if count else [])
             for sizes, count in zip(self.sizes, drawn, strict=True)
         ]
-        entries = self.entries([length for _, each in lengths for length in each], weight)
+        entries = self._whole([length for _, each in lengths for length in each], weight)
         texts: list[bytes] = []
         start = 0
         for sizes, each in lengths:
@@ -122,15 +122,26 @@ class ContainerMaker:
                 start = end
         return texts
 
-    def entries(self, lengths: Sequence[int], weight: int) -> list[bytes]:
-        """Return the templates of the elements of so long containers, each with its key if any."""
+    def part(self, count: int, weight: int) -> list[bytes]:
+        """Return the templates of the next elements of one container, with their keys if any."""
+        if self.elements is None:
+            return []
+        values = self.elements.texts(count, weight)
+        if self.keys is None:
+            return values
+        return self._keyed(self.keys.take_part(count, weight), values)
+
+    def _whole(self, lengths: Sequence[int], weight: int) -> list[bytes]:
+        """Return the templates of the elements of whole containers, one after the other."""
         count = sum(lengths)
         if not count or self.elements is None:
             return []
         values = self.elements.texts(count, weight)
         if self.keys is None:
             return values
-        keys = self.keys.take(lengths, weight)
+        return self._keyed(self.keys.take(lengths, weight), values)
+
+    def _keyed(self, keys: Sequence[bytes], values: Sequence[bytes]) -> list[bytes]:
         colon = self.colon
         return [key + colon + value for key, value in zip(keys, values, strict=True)]
 

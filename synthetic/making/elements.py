@@ -109,7 +109,7 @@ class Elements:
             yield brackets.empty
             return
         if container.keys is not None:
-            container.keys.make_room(size)
+            container.keys.begin(size)
         run = _Run(container=container, place=place, left=size, dues=deque(dues), grows=grows)
         yield brackets.opening
         with self._room.kept(len(brackets.closing), 0):
@@ -159,7 +159,7 @@ class Elements:
         container = run.container
         label = b""
         if container.keys is not None:
-            key = container.keys.take([1], 1)[0]
+            key = container.keys.take_part(1, 1)[0]
             label = self._filler.fill_text(key, has_keys=True) + container.colon
         yield run.before + label
         run.before = container.brackets.comma
@@ -176,11 +176,12 @@ class Elements:
         mean, among = run.container.mean_bytes(whole=False)
         all_bytes = run.container.regular_elements * mean // among
         if not run.grows and all_bytes <= _SMALL_BYTES:
-            entries = run.container.entries([count], 1)
+            entries = run.container.part(count, 1)
             text = run.container.brackets.comma.join(entries)
             has_keys = run.container.keys is not None or run.place.has_keys
             return self._filler.fill_text(text, has_keys=has_keys), count
-        return self._source(run.container).take(count, most_bytes)
+        ahead = run.left - len(run.dues)
+        return self._source(run.container).take(count, ahead, most_bytes)
 
     def _source(self, container: ContainerMaker) -> Source:
         source = self._sources.get(id(container))

@@ -16,6 +16,8 @@ _MOST_KEPT: Final = 4096
 _ROOM: Final = 2
 """So many times as many keys as are needed must be possible where several bins share them."""
 _MOST_LONGER: Final = 12
+_TOGETHER: Final = 2
+"""So many maps in a row have the same keys, for in files what is alike stands together."""
 
 
 class KeyPool:
@@ -108,6 +110,8 @@ class Keys:
         self._fresh = Share(fresh, total)
         self._kept: list[list[bytes]] = []
         self._used = [0] * len(self._recurring)
+        self._maps = [0] * len(self._recurring)
+        self._taken = 0
 
     def make_room(self, most: int) -> None:
         """See to it that a map of `most` keys finds enough different ones, if need be longer."""
@@ -120,15 +124,34 @@ class Keys:
                 if possible >= needed * (_ROOM if longer else 1):
                     break
 
+    def begin(self, length: int) -> None:
+        """Begin a map of so many keys, which are taken in parts."""
+        self.make_room(length)
+        self._taken = 0
+
+    def take_part(self, count: int, weight: int) -> list[bytes]:
+        """Return the next keys, with their quotes, of the map that was begun."""
+        if weight > 1:  # what is used again may not hold what must not come twice
+            return self._new(count, weight)
+        first = self._taken
+        self._taken += count
+        kept = [*itertools.chain(*self._keep())][first : first + count]
+        return kept + self._new(count - len(kept), weight)
+
+    def _keep(self) -> list[list[bytes]]:
+        """Return the keys that recur, from the commonest on."""
+        if self._recurring and not self._kept:
+            # The others make up for what is too much in the commonest.
+            templates = [self._new(each.number, each.uses) for each in self._recurring]
+            keys = iter(self._pool.keys([*itertools.chain(*templates)]))
+            self._kept = [list(itertools.islice(keys, len(each))) for each in templates]
+        return self._kept
+
     def take(self, lengths: Sequence[int], weight: int) -> list[bytes]:
         """Return the keys, with their quotes, of maps of so many keys, one map after the other."""
         if not self._recurring:
             return self._new(sum(lengths), weight)
-        if not self._kept:
-            # From the commonest on, so that the others make up for what is too much in these.
-            templates = [self._new(each.number, each.uses) for each in self._recurring]
-            keys = iter(self._pool.keys([*itertools.chain(*templates)]))
-            self._kept = [list(itertools.islice(keys, len(each))) for each in templates]
+        self._keep()
         made: list[bytes] = []
         last = len(self._kept) - 1
         for length in lengths:
@@ -139,7 +162,9 @@ class Keys:
                 if index < last:
                     number = each.share.of(length, weight, most=number)
                 made += in_turn(kept, self._used[index], number)
-                self._used[index] += number
+                self._maps[index] += 1 if number else 0
+                if number and self._maps[index] % _TOGETHER == 0:
+                    self._used[index] += number
                 left -= number
             if new + left:
                 made += self._new(new + left, weight)

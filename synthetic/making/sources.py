@@ -32,7 +32,6 @@ _MADE_VALUES: Final = 1_000_000
 """Of a larger one about so much is made, or so many values, and used again to fill it up."""
 _ONCE: Final = 6
 """One part in so many of what is made is used once only."""
-_EXTRA: Final = 64
 
 
 class Blob:
@@ -41,7 +40,7 @@ class Blob:
     def __init__(self, container: ContainerMaker, count: int, weight: int) -> None:
         """Make `count` elements, to be used `weight` times."""
         comma = container.brackets.comma
-        entries = container.entries([count], weight)
+        entries = container.part(count, weight)
         has_keys = container.keys is not None or (
             container.elements is not None and container.elements.has_keys
         )
@@ -72,8 +71,7 @@ class Source:
         blob_bytes = max(min(blob_bytes * 4 * share // 1_000_000, blob_bytes), _LEAST_BLOB_BYTES)
         self._per_blob = max(min(blob_bytes * among // mean, MOST_DRAWN), 1)
         self._at_once = max(_AT_ONCE_BYTES * share // 1_000_000 // blob_bytes, 2)
-        self._made = 0
-        self._planned = planned
+        self._ahead = 1
         made = planned
         if planned * mean > _ONCE_BYTES * share // 1_000_000 * among:
             values = 1 if container.elements is None else container.elements.values
@@ -90,11 +88,13 @@ class Source:
         self._blob: Blob | None = None
         self._used = 0
 
-    def take(self, count: int, most_bytes: int | None) -> tuple[bytes, int]:
+    def take(self, count: int, ahead: int, most_bytes: int | None) -> tuple[bytes, int]:
         """Return up to `count` elements, and how many they are, from one blob.
 
         There is no comma after the last one. None at all are as many as fit into `most_bytes`.
+        `ahead` is how many will be asked for right after each other.
         """
+        self._ahead = ahead
         if self._blob is None or self._used == len(self._blob):
             self._blob = next(self._blobs)
             self._used = 0
@@ -112,18 +112,13 @@ class Source:
 
     def _in_order(self) -> Iterator[Blob]:
         """Yield blobs in the order of their use, without end."""
-        while True:
-            per_blob = self._per_blob
-            wanted = min(self._again // per_blob, self._at_once)
-            if not wanted:
-                left = self._planned - self._made
-                per_blob = min(per_blob, left if left > 0 else _EXTRA)
-            if not wanted:
-                self._made += per_blob
-                yield Blob(self._container, per_blob, 1)
-                continue
+        per_blob = self._per_blob
+        while wanted := min(self._again // per_blob, self._at_once):
             self._again -= wanted * per_blob
-            self._made += wanted * per_blob * self._weight
             blobs = [Blob(self._container, per_blob, self._weight) for _ in range(wanted)]
             for _ in range(self._weight):
                 yield from (blobs[index] for index in self._shuffler.order(wanted).tolist())
+            del blobs
+        while True:
+            # No more than are asked for: what is made and not used, the quotas take for used.
+            yield Blob(self._container, min(per_blob, self._ahead), 1)

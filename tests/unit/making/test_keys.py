@@ -37,7 +37,7 @@ def filled(made: list[bytes]) -> list[str]:
 
 def test_no_map_has_a_key_twice_and_as_many_differ_as_asked() -> None:
     lengths = [30, 5, 61, 0, 12] * 200
-    maker = keys(sum(lengths), distinct=100, commonest=(7, 20))
+    maker = keys(sum(lengths), distinct=100, commonest=(5, 12))
     made = iter(filled(maker.take(lengths, 1)))
     maps = [[next(made) for _ in range(length)] for length in lengths]
     assert all(len(set(own)) == len(own) for own in maps)
@@ -72,3 +72,19 @@ def test_short_keys_get_longer_where_there_are_too_many() -> None:
     made = filled(maker.take([10_000], 1))
     assert len(set(made)) == 10_000
     assert {len(key) for key in made} == {3}
+
+
+def test_the_parts_of_a_map_have_no_key_twice_either() -> None:
+    maker = keys(9000, distinct=300, commonest=(10,))
+    for _ in range(3):
+        maker.begin(700)
+        made = [key for count in (1, 1, 200, 1, 497) for key in maker.take_part(count, 1)]
+        assert len(set(filled(made))) == 700
+
+
+def test_parts_that_are_used_again_have_new_keys_alone() -> None:
+    maker = keys(9000, distinct=300)
+    maker.begin(700)
+    part = b",".join(maker.take_part(350, 2))
+    text = Filler(7).fill_text(b"[" + part + b"," + part + b"]", has_keys=True)
+    assert len(set(json.loads(text))) == 700
