@@ -23,6 +23,7 @@ from harness.core.profile import Frame, Profile, own_frames, sites_by_line
 from harness.core.requirement import Requirement
 from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes
+from harness.heap_snapshot import HeapSnapshotPass
 from harness.inquiry import Inquiry, InquiryProgress
 from harness.profiled_pass import Profiled, ProfiledPass
 from harness.snapshot_costs import costs_of
@@ -58,6 +59,7 @@ class Reproduction:
         progress: ReproductionProgress,
         profiled: ProfiledPass,
         with_locals: bool,
+        heap_snapshot: HeapSnapshotPass | None = None,
     ) -> None:
         """Prepare; `commands` are the worker's and the other's, as they were asked."""
         self._inquiry = inquiry
@@ -69,6 +71,7 @@ class Reproduction:
         self._progress = progress
         self._profiled = profiled
         self._with_locals = with_locals
+        self._heap_snapshot = heap_snapshot
         self._limit_bytes = case.memory_limit_bytes or inquiry.ceiling_bytes
         self._problems: list[str] = []
         self._is_undisturbed = True
@@ -90,6 +93,7 @@ class Reproduction:
         requirement = self._inquiry.requirement(self._case, whole) if whole else None
         largest = self._largest(verdict, whole)
         heap = self._profile(verdict, undisturbed)
+        heap_snapshots = self._heap_snapshots()
         against = self._against()
         self._problems.extend(self._doubts(verdict, requirement))
         stack = undisturbed.stack if undisturbed else ()
@@ -116,6 +120,7 @@ class Reproduction:
             sites=_sites(heap.profile),
             profile=heap.summary,
             heap=heap.heap,
+            heap_snapshots=heap_snapshots,
             costs=self._costs(verdict),
             largest_snapshot=largest,
             against=against,
@@ -209,6 +214,15 @@ class Reproduction:
         if verdict.ending not in {*_OF_MEMORY, Ending.COMPLETED}:
             return Profiled()
         return self._profiled.make(self._case, verdict, autopsy)
+
+    def _heap_snapshots(self) -> tuple[str, ...]:
+        if self._heap_snapshot is None:
+            return ()
+        made = self._heap_snapshot.make(self._case)
+        if isinstance(made, str):
+            self._problems.append(made)
+            return ()
+        return made
 
     def _stopped_at(self, autopsy: Autopsy | None) -> StoppedAt | None:
         if autopsy is None:

@@ -39,6 +39,14 @@ def reproduce(
     capture_cap: Annotated[
         str, typer.Option(help="Cut the heap profiler's captures here; the answer says so.")
     ] = "40MB",
+    heap_snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--heap-snapshot",
+            help="Node.js: have V8 write its heap near its limit. It holds data, and takes 25 "
+            "times the heap's limit of memory.",
+        ),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where the evidence goes.")] = Path("reports/out"),
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON; people's text goes to stderr.")
@@ -51,6 +59,7 @@ def reproduce(
     folder to write to, {python} by this interpreter. Exits with 0 whenever there is an answer.
     """
     from harness.cli.inquiry import Question, asked, command_of, words_of
+    from harness.heap_snapshot import HeapSnapshotPass
     from harness.profiled_pass import ProfiledPass
     from harness.reproduce import Reproduction
 
@@ -68,6 +77,8 @@ def reproduce(
         out=out,
     )
     with asked(question) as prepared:
+        if heap_snapshot:
+            _check_heap_snapshot(prepared)
         answer = Reproduction(
             prepared.inquiry,
             case=prepared.case,
@@ -86,10 +97,25 @@ def reproduce(
                 cap_bytes=cap_bytes,
             ),
             with_locals=with_locals,
+            heap_snapshot=HeapSnapshotPass(prepared.inquiry, folder=prepared.store.folder)
+            if heap_snapshot
+            else None,
         ).answer()
         problems = _write(prepared, answer)
     _print(prepared, answer, problems, as_json=json)
     return 3 if answer.ending is None else 0
+
+
+def _check_heap_snapshot(prepared: "Asked") -> None:
+    from harness.core.errors import InputError
+    from harness.core.node import OPTIONS
+    from harness.profilers.v8_snapshot import check_snapshot_room
+
+    options = prepared.orders.environment.get(OPTIONS, "")
+    try:
+        check_snapshot_room(prepared.command, options, prepared.inquiry.ceiling_bytes)
+    except InputError as error:
+        raise InputError(f"--heap-snapshot: {error}") from None
 
 
 def _cap_bytes(option: str) -> int:

@@ -131,6 +131,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         sites: the largest first.
         costs: what its JSON would cost, for a Python worker; None where that is not known.
         heap: the profile held against the memory of its own pass.
+        heap_snapshots: of V8, where they were asked for: files, from the folder of evidence.
         runs: every run that was made, in order.
         evidence_dir: the folder that holds all of it.
         autopsy_counts: whether the frozen run stood within 1 % of the limit, and ended as a run
@@ -163,6 +164,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     sites: tuple[SiteShare, ...] = ()
     profile: ProfileSummary | None = None
     heap: Reconciliation | None = None
+    heap_snapshots: tuple[str, ...] = ()
     costs: JsonCosts | None = None
     largest_snapshot: Estimate | None = None
     against: Against | None = None

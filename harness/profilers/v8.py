@@ -10,10 +10,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from harness.core.errors import InputError, NoVerdictError
-from harness.core.node import OPTIONS, heap_limit, quote_option
+from harness.core.errors import NoVerdictError
+from harness.core.node import OPTIONS, quote_option
 from harness.core.profile import Moment, Profile, Profiler, merge_sites
-from harness.core.units import format_bytes
 from harness.profilers.v8_report import reported_heaps, strip_reports
 from harness.profilers.v8_state import (
     Beat,
@@ -25,6 +24,7 @@ from harness.profilers.v8_state import (
     latest,
     process_note,
     sites_of,
+    told_call,
     unseen_site,
 )
 from harness.sandbox.contract import MountRequest, Order
@@ -33,8 +33,6 @@ _T = TypeVar("_T", State, CallState, Beat)
 
 CAPTURE: Final = "OOMPROOF_CAPTURE"
 MOST_SITES: Final = 1000
-# Measured: writing a snapshot of a heap takes 12 to 16 times the heap's limit of resident memory.
-SNAPSHOT_FACTOR: Final = 16
 _STATES: Final = frozenset({"main", "main-peak", "thread", "thread-peak"})
 _LATEST: Final = "Of each process the latest answer of V8 counts; it is asked ten times a second."
 _LARGEST: Final = (
@@ -68,21 +66,12 @@ class V8Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return instrument(order, folder)
 
 
-def instrument(order: Order, capture_folder: Path, *, snapshot_near_limit: bool = False) -> Order:
+def instrument(order: Order, capture_folder: Path) -> Order:
     """Return `order` with a profile of every Node.js process written to `capture_folder`.
 
-    The worker's own ``NODE_OPTIONS`` stay. `snapshot_near_limit` also has V8 write a snapshot of
-    the heap when it nears its limit.
-
-    Raises:
-        InputError: the sandbox does not hold the memory that such a snapshot needs.
-
+    The worker's own ``NODE_OPTIONS`` stay.
     """
     words = ["--require", quote_option(str(_PRELOAD))]
-    if snapshot_near_limit:
-        _check_room(order)
-        words += ["--heapsnapshot-near-heap-limit=1"]
-        words += [quote_option(f"--diagnostic-dir={capture_folder}")]
     own = order.environment.get(OPTIONS, "")
     environment = {
         **order.environment,
@@ -107,10 +96,7 @@ def read(capture_folder: Path, *, died: bool) -> Profile | str:
     files = sorted(capture_folder.glob("v8-*.json"))
     states, unreadable = _decode((file for file in files if _kind(file) in _STATES), State)
     if not states:
-        return (
-            "V8's profiler left nothing: no process of the worker was Node.js, or each ended at "
-            "once"
-        )
+        return _why_nothing(capture_folder)
     deaths = _deaths(capture_folder, latest(states)) if died else {}
     chosen = latest(states) if died else largest(states)
     sites = merge_sites(
@@ -136,6 +122,17 @@ def read(capture_folder: Path, *, died: bool) -> Profile | str:
     )
 
 
+def _why_nothing(folder: Path) -> str:
+    """Return why there is no state: V8 collects garbage before it answers, and may give up then."""
+    calls, _ = _decode(sorted(folder.glob("v8-*.call.json")), CallState)
+    begun = [call.call for call in calls if call.call is not None]
+    if begun:
+        return f"V8 gave up before its profiler's first answer, as {told_call(begun[-1])} began"
+    if reported_heaps(folder):
+        return "V8 gave up before its profiler's first answer"
+    return "V8's profiler left nothing: no process of the worker was Node.js, or each ended at once"
+
+
 def _deaths(folder: Path, states: dict[int, State]) -> dict[int, Death]:
     """Join what each process left behind; one whose last call returned has none that had begun."""
     calls, _ = _decode(sorted(folder.glob("v8-*.call.json")), CallState)
@@ -153,23 +150,6 @@ def _deaths(folder: Path, states: dict[int, State]) -> dict[int, Death]:
 
 def _kind(file: Path) -> str:
     return file.name.split(".")[1]
-
-
-def _check_room(order: Order) -> None:
-    limit_bytes = order.memory_limit_bytes
-    heap = heap_limit(order.command, order.environment.get(OPTIONS, ""), limit_bytes)
-    if heap is None:
-        raise InputError(
-            "a heap snapshot near the limit needs a known heap limit: set --max-old-space-size in "
-            f"{OPTIONS}"
-        )
-    needed_bytes = heap.bytes * SNAPSHOT_FACTOR
-    if limit_bytes is not None and limit_bytes < needed_bytes:
-        raise InputError(
-            f"a snapshot of a heap of {format_bytes(heap.bytes)} needs about "
-            f"{format_bytes(needed_bytes)} of memory, {SNAPSHOT_FACTOR} times as much, and this "
-            f"pass has {format_bytes(limit_bytes)}: raise its limit, or lower --max-old-space-size"
-        )
 
 
 def _decode(files: Iterable[Path], kind: type[_T]) -> tuple[list[_T], list[str]]:

@@ -138,14 +138,19 @@ def process_note(state: State) -> str:
     )
 
 
+def told_call(call: Call) -> str:
+    """Return a call in words, with where it was made."""
+    caller = f", called from {_frame(call.stack[0])}," if call.stack else ""
+    return f"{call.name} of a text of {call.characters:,} characters{caller}"
+
+
 def death_note(death: Death) -> Iterable[str]:
     """Yield what is known of the time between V8's last answer and the death."""
     pid, unseen = death.state.pid, format_bytes(death.unseen_bytes)
     if death.call is not None:
-        caller = f", called from {_frame(death.call.stack[0])}," if death.call.stack else ""
         yield (
-            f"Process {pid}: {death.call.name} of a text of {death.call.characters:,} characters"
-            f"{caller} had begun and not returned; V8 tells nothing during it."
+            f"Process {pid}: {told_call(death.call)} had begun and not returned; V8 tells nothing "
+            "during it."
         )
     if death.unseen_bytes < _MUCH_BYTES:
         return

@@ -57,6 +57,7 @@ def _sections(answer: Answer) -> Iterator[Section]:
     yield Section(label="Profile", lines=tuple(_profile(answer.profile)))
     yield Section(label="Heap", lines=tuple(_reconciliation(answer.heap, answer.profile)))
     yield Section(label="JSON costs", lines=tuple(_costs(answer.costs)), is_code=True)
+    yield Section(label="V8's heap", lines=answer.heap_snapshots, is_code=True)
     yield Section(label="Needs", lines=tuple(_needs(answer.requirement)))
     yield Section(label="Fits", lines=tuple(_fits(answer)))
     yield Section(label="Against", lines=tuple(_against(answer.against, answer.limit_bytes)))

@@ -476,3 +476,30 @@ def test_a_nodes_heap_limit_is_held_against_the_sandboxs(
     answer = user.asks(*words, f"{node} --max-old-space-size={heap_mib} full.cjs {{snapshot}}")
     assert answer["ending"] == ending
     assert answer["next_steps"][0]["do"].startswith(step)
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_a_heap_snapshot_is_made_on_request(
+    kind: SandboxKind, user: User, snapshot: Path, sandbox_for: Callable[[SandboxKind], Sandbox]
+) -> None:
+    sandbox_for(kind)
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed; apt install nodejs")
+    user.writes("grow.cjs", "const all = []; for (;;) all.push({ number: String(all.length) });")
+    words = ("reproduce", snapshot, "--memory", "256MiB", "--sandbox", kind, "--heap-snapshot")
+    command = f"{node} --max-old-space-size=16 grow.cjs {{snapshot}}"
+    answer = user.asks(*words, "--command", command)
+    assert answer["ending"] == "heap_exhausted"
+    (file,) = answer["heap_snapshots"]
+    document = json.loads((Path(answer["evidence_dir"]) / file).read_bytes())
+    assert len(document["nodes"]) > 1000
+    refused = {
+        command.replace("=16", "=300"): "--heap-snapshot: a snapshot of a heap of 300 MiB needs",
+        f"{sys.executable} -c pass": "starts no Node.js",
+    }
+    for asked, why in refused.items():
+        done = user.runs(*words, "--ceiling", "512MiB", "--command", asked)
+        assert done.returncode == 2, done.stderr
+        assert why in done.stderr

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from harness.core.errors import InputError
 from harness.core.profile import Frame, Moment, Profile
 from harness.profilers import v8
+from harness.profilers.v8_snapshot import HeapSnapshotInstrument, check_snapshot_room
 from harness.sandbox.contract import MountRequest, Order
 
 MIB = 2**20
@@ -109,6 +109,17 @@ def test_a_call_that_did_not_return_gets_what_was_not_seen(
     assert "200 MiB that came after V8's last answer are known as a sum only, of resident" in unseen
 
 
+def test_v8_that_gives_up_before_it_answers_is_said_with_the_call(
+    write: Callable[..., None], tmp_path: Path
+) -> None:
+    report = {"header": {"processId": 7}, "javascriptHeap": {"usedMemory": 100 * MIB}}
+    (tmp_path / "report-7.json").write_text(json.dumps(report))
+    assert v8.read(tmp_path, died=True) == "V8 gave up before its profiler's first answer"
+    write("call", at=1000, call=CALL)
+    said = str(v8.read(tmp_path, died=True))
+    assert "as JSON.parse of a text of 4,000,000 characters, called from load (" in said
+
+
 def test_what_came_before_the_call_is_not_blamed_on_it(
     write: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -182,14 +193,29 @@ def test_an_order_keeps_the_workers_own_options(order: Order) -> None:
     assert capture == MountRequest(path=Path("/my capture"), writable=True)
 
 
-def test_a_heap_snapshot_is_made_only_where_it_fits(order: Order) -> None:
-    asked = v8.instrument(order, Path("/my capture"), snapshot_near_limit=True)
-    options = asked.environment["NODE_OPTIONS"]
-    assert '--heapsnapshot-near-heap-limit=1 "--diagnostic-dir=/my capture" --req' in options
-
-    tight = msgspec.structs.replace(order, memory_limit_bytes=1023 * MIB)
-    with pytest.raises(InputError, match="64 MiB needs about 1 GiB of memory, 16 times"):
-        v8.instrument(tight, Path("/c"), snapshot_near_limit=True)
-    unknown = msgspec.structs.replace(order, command=("node", "w.mjs"))
+def test_a_heap_snapshot_is_made_only_where_it_fits() -> None:
+    command = ("node", "--max-old-space-size=64", "w.mjs", "{snapshot}")
+    check_snapshot_room(command, "", 1600 * MIB)
+    with pytest.raises(InputError, match=r"64 MiB needs about 1.6 GiB of memory, 25 times"):
+        check_snapshot_room(command, "", 1599 * MIB)
     with pytest.raises(InputError, match="needs a known heap limit"):
-        v8.instrument(unknown, Path("/c"), snapshot_near_limit=True)
+        check_snapshot_room(("node", "w.mjs"), "", 9999 * MIB)
+    check_snapshot_room(("node", "w.mjs"), "--max-old-space-size=64", 9999 * MIB)
+    with pytest.raises(InputError, match=r"starts no Node\.js"):
+        check_snapshot_room(("python3", "w.py"), "--max-old-space-size=64", 9999 * MIB)
+
+
+def test_a_heap_snapshot_that_is_not_whole_is_removed(order: Order, tmp_path: Path) -> None:
+    folder = tmp_path / "my heaps"
+    instrument = HeapSnapshotInstrument(folder=folder)
+    asked = instrument.change(order)
+    options = asked.environment["NODE_OPTIONS"]
+    assert options == (
+        f'--heapsnapshot-near-heap-limit=1 "--diagnostic-dir={folder}" --require "/a b/c.cjs"'
+    )
+    assert asked.mounts == (MountRequest(path=folder, writable=True),)
+    (folder / "Heap.1.heapsnapshot").write_text('{"nodes":[1]}\n')
+    (folder / "Heap.2.heapsnapshot").write_text('{"nodes":[1')
+    (folder / "Heap.3.heapsnapshot").touch()
+    assert instrument.files() == ("Heap.1.heapsnapshot",)
+    assert [path.name for path in folder.iterdir()] == ["Heap.1.heapsnapshot"]
