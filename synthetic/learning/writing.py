@@ -182,7 +182,7 @@ def _keys(draft: Draft, findings: Findings, *, is_one: bool) -> Strings:
         sampled = sum(times * number for times, number in sample.items())
         distinct = max(distinct, distinct_of(sample, max(count, sampled)))
         uses = uses + sample
-    if is_one or distinct > _HARDLY_REPEATED * count:
+    if is_one or not distinct or distinct > _HARDLY_REPEATED * count:
         return Strings(texts=texts)
     return Strings(texts=texts, distinct=distinct, commonest=_commonest(uses))
 

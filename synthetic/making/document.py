@@ -130,25 +130,27 @@ class Document:
 
 
 def _leading(place: PlaceMaker, dues: Sequence[Due]) -> Iterator[int]:
-    """Yield the choices of a place for a value that has the first of some giants inside."""
-    if not dues:
-        return
-    due = dues[0]
+    """Yield the choices of a place for a value that has most of some giants inside."""
     at = len(place.scalars)
+    found: dict[int, int] = {}
     for container in place.containers():
-        if container.elements is not None and due.is_in(container.elements):
+        if container.elements is not None:
+            inside = sum(due.is_in(container.elements) for due in dues)
             full = (index for index, sizes in enumerate(container.sizes) if sizes.high)
-            yield from (at + index for index in full)
+            found |= {at + index: inside for index in full}
         at += len(container.sizes)
     if place.objects is not None:
-        yield from (at + index for index in _leading_objects(place.objects, due))
+        own = _inside(place.objects, dues)
+        found |= {at + index: inside for index, inside in enumerate(own)}
+    most = max(found.values(), default=0)
+    if most:
+        yield from (choice for choice, inside in found.items() if inside == most)
 
 
-def _leading_objects(objects: ObjectMaker, due: Due) -> Iterator[int]:
-    for member, child in enumerate(objects.places):
-        if due.is_in(child):
-            for index, key_set in enumerate(objects.key_sets):
-                if member in key_set.members:
-                    yield index
-            if objects.left[member]:
-                yield len(objects.key_sets)
+def _inside(objects: ObjectMaker, dues: Sequence[Due]) -> Iterator[int]:
+    """Yield how many of the giants each kind of object can have inside."""
+    of_members = [sum(due.is_in(child) for due in dues) for child in objects.places]
+    for key_set in objects.key_sets:
+        yield sum(of_members[member] for member in key_set.members)
+    if objects.others:
+        yield sum(of_members[member] for member, left in enumerate(objects.left) if left)

@@ -119,6 +119,22 @@ def _holds(container: ContainerMaker, due: Due) -> bool:
     return container.elements is not None and due.is_in(container.elements)
 
 
+def by_element(dues: Iterable[Due]) -> Iterator[tuple[Due, ...]]:
+    """Yield the giants that are in the same element of what holds them all.
+
+    What stands between an element and its giants are objects, for anything else would be a giant
+    itself. So an element has one giant at most of each place.
+    """
+    together: list[Due] = []
+    for due in dues:
+        if any(due.place is other.place for other in together):
+            yield tuple(together)
+            together = []
+        together.append(due)
+    if together:
+        yield tuple(together)
+
+
 class _Scaling:
     """Makes more or fewer giants of those in what grows, or larger and smaller ones."""
 

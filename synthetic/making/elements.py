@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from synthetic.making.containers import ContainerMaker
-from synthetic.making.dues import Due
+from synthetic.making.dues import Due, by_element
 from synthetic.making.filling_holes import Filler
 from synthetic.making.growth import Growth
 from synthetic.making.places import PlaceMaker
@@ -66,15 +66,16 @@ class Room:
 class _Run:
     """One container while its elements are made, of which `left` are to come.
 
-    `dues` are the giants that are to be in it yet, each in an element of its own.
+    `dues` are the giants that are to be in it yet, by the elements that they are to be in.
     """
 
     container: ContainerMaker
     place: PlaceMaker
     left: int
-    dues: deque[Due]
+    dues: deque[tuple[Due, ...]]
     grows: bool
     before: bytes = b""
+    is_full: bool = False
 
 
 class Elements:
@@ -88,6 +89,8 @@ class Elements:
         self._value = value
         self._sources: dict[int, Source] = {}
         scale = plan.growth.scale
+        # One of the size of its source comes out right in the end, whatever comes first.
+        self._is_exact = scale == 1
         self._lengths = {
             id(each): Share(scale.numerator, scale.denominator) for each in plan.growth.containers
         }
@@ -110,7 +113,9 @@ class Elements:
             return
         if container.keys is not None:
             container.keys.begin(size)
-        run = _Run(container=container, place=place, left=size, dues=deque(dues), grows=grows)
+        run = _Run(
+            container=container, place=place, left=size, dues=deque(by_element(dues)), grows=grows
+        )
         yield brackets.opening
         with self._room.kept(len(brackets.closing), 0):
             yield from self._elements(run)
@@ -122,39 +127,41 @@ class Elements:
         is_single |= self._plan.growth.opens(run.place)
         while run.left or self._extend(run):
             due, usual = self._turn(run)
-            if due is not None or is_single:
+            if due or is_single:
                 run.left -= 1
                 yield from self._entry(run, due)
                 continue
             text, count = self._taken(run, usual)
             if not count:
-                return
+                # There is room for giants alone, which can give way inside, or for none.
+                run.left, run.is_full = len(run.dues), True
+                continue
             run.left -= count
             yield run.before + text
             run.before = run.container.brackets.comma
             if run.grows and (blank := self._padding.of(count)):
                 yield b" " * blank
 
-    def _turn(self, run: _Run) -> tuple[Due | None, int]:
-        """Return the giant whose turn it is, or how many usual elements come before the next."""
+    def _turn(self, run: _Run) -> tuple[tuple[Due, ...], int]:
+        """Return the giants whose turn it is, or how many usual elements come before the next."""
         if not run.dues:
-            return None, run.left
-        wait_bytes = int(run.dues[0].at * self._room.size_bytes) - self._room.position
+            return (), run.left
+        wait_bytes = int(run.dues[0][0].at * self._room.size_bytes) - self._room.position
         if run.left <= len(run.dues) or wait_bytes <= 0:
             return run.dues.popleft(), 0
         mean, among = run.container.mean_bytes(whole=False)
         before = max(wait_bytes * among // max(mean, 1), 1)
-        return None, min(run.left - len(run.dues), before)
+        return (), min(run.left - len(run.dues), before)
 
     def _extend(self, run: _Run) -> bool:
         """Plan more elements where there is room that the last container has to fill."""
-        if not run.grows or self._plan.growth.scale == 1 or self._room.streams:
+        if not run.grows or run.is_full or self._is_exact or self._room.streams:
             return False
         mean, among = run.container.mean_bytes()
         run.left = max(self._room.left_bytes - len(run.before), 0) * among // max(mean, 1)
         return run.left > 0
 
-    def _entry(self, run: _Run, due: Due | None) -> Iterator[bytes]:
+    def _entry(self, run: _Run, dues: tuple[Due, ...]) -> Iterator[bytes]:
         """Yield one element made on its own."""
         container = run.container
         label = b""
@@ -165,14 +172,16 @@ class Elements:
         run.before = container.brackets.comma
         mean, among = container.mean_bytes()
         with self._room.kept(run.left * mean // among, int(run.left > 0)):
-            yield from self._value(run.place, () if due is None else (due,))
+            yield from self._value(run.place, dues)
 
     def _taken(self, run: _Run, count: int) -> tuple[bytes, int]:
         """Return some of the next elements, and how many, as far as there is room for them."""
         most_bytes = None
         if not self._room.streams:
-            waiting = sum(due.bytes for due in run.dues)
-            most_bytes = max(self._room.left_bytes - len(run.before) - waiting, 0)
+            most_bytes = self._room.left_bytes - len(run.before)
+            if not self._is_exact:
+                most_bytes -= sum(due.bytes for dues in run.dues for due in dues)
+            most_bytes = max(most_bytes, 0)
         mean, among = run.container.mean_bytes(whole=False)
         all_bytes = run.container.regular_elements * mean // among
         if not run.grows and all_bytes <= _SMALL_BYTES:

@@ -63,8 +63,8 @@ def _recurring(commonest: Sequence[int], distinct: int, total: int) -> tuple[lis
         part *= 2
         found.append(_piece(number, total // part, total))
         distinct -= number
-    kept = min(distinct, _MOST_KEPT)
-    fresh = distinct - kept
+    kept = min(max(distinct, 1), _MOST_KEPT)
+    fresh = max(distinct - kept, 0)
     found.append(_piece(kept, max(total // part - fresh, 1), total))
     return found, fresh
 
