@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from harness.core.errors import InputError, NoVerdictError
 from harness.store import publish
+from synthetic.learning.halves import can_be_halved, read_in_halves
 from synthetic.learning.learner import Learner
 from synthetic.scan.errors import InvalidJsonError
 from synthetic.scan.scanner import BLOCK_BYTES
@@ -32,8 +33,13 @@ def learn_file(path: Path, *, rename_keys: bool, progress: ByteProgress) -> "Sha
     """
     learner = Learner()
     try:
-        for _ in learner.read(_even(_unpacked(_pieces(path, progress)))):
-            pass
+        if can_be_halved(path) and not _is_packed(path):
+            total = path.stat().st_size
+            for done in read_in_halves(learner, path):
+                progress(f"Learning {path.name}", done, total)
+        else:
+            for _ in learner.read(_even(_unpacked(_pieces(path, progress)))):
+                pass
     except InvalidJsonError as error:
         raise InputError(f"{path} is no JSON: {error}") from None
     except (EOFError, zlib.error) as error:
@@ -41,6 +47,11 @@ def learn_file(path: Path, *, rename_keys: bool, progress: ByteProgress) -> "Sha
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     return learner.shape(rename_keys=rename_keys)
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_GZIP)) == _GZIP
 
 
 def _pieces(path: Path, progress: ByteProgress) -> Iterator[bytes]:

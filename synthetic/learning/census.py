@@ -10,7 +10,7 @@ from synthetic.learning.histograms import Histogram
 from synthetic.learning.numerals import float_classes, integer_classes
 from synthetic.learning.openings import GIANT_BYTES, Openings
 from synthetic.learning.sketch import Sketch
-from synthetic.learning.tally import Sums, Tally
+from synthetic.learning.tally import Sums, Tally, Totals
 from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, OPEN_ARRAY, STRING, TRUE, Places
 from synthetic.scan.paths import PathTree, Values
 from synthetic.scan.scanner import Block
@@ -29,9 +29,17 @@ class TextCensus:
     """Strings or keys: lengths by node and width, and the bytes that they take beyond these."""
 
     def __init__(self) -> None:
-        self.lengths = Histogram()
+        self.lengths = Histogram(WIDTHS)
         self.extra_bytes = Sums()
         self.escaped = Sums()
+
+    def tallies(self) -> dict[str, tuple[Totals, int]]:
+        """Return the tallies by name, each with the number of codes that a node has."""
+        return {
+            "extra_bytes": (self.extra_bytes, WIDTHS),
+            "escaped": (self.escaped, WIDTHS),
+            **self.lengths.tallies(),
+        }
 
     def add(self, nodes: Places, at: Places, texts: Texts) -> None:
         """Count those of texts that are at some places, each at its node."""
@@ -153,18 +161,40 @@ class Census:
         codes += np.minimum(classes.characters, _MOST)
         self._long_numbers.add(codes)
 
+    def sketches(self) -> dict[str, tuple[Sketch, int]]:
+        """Return the sketches by name, each with the number of owners that a node has."""
+        return {"values": (self.sketch, 2), "keys": (self.key_sketch, 1)}
+
+    def tallies(self) -> dict[str, tuple[Totals, int]]:
+        """Return the tallies by name, each with the number of codes that a node has."""
+        parts: dict[str, TextCensus | Histogram] = {
+            "strings": self.strings,
+            "keys": self.keys,
+            "sizes": self.openings.sizes,
+        }
+        return {
+            "others": (self.others, KINDS),
+            "short numbers": (self._short_numbers, _FLAGS * _SHORT * _SHORT),
+            "long numbers": (self._long_numbers, _FLAGS << (_CHARACTER_BITS + _DETAIL_BITS)),
+            **{
+                f"{part} {name}": tally
+                for part, census in parts.items()
+                for name, tally in census.tallies().items()
+            },
+        }
+
     def numbers(self) -> dict[tuple[int, int, int, int], int]:
         """Return how many numbers there are by node, flags, detail and characters.
 
         The flags are 4 for a minus, 2 for an exponent and 1 for a float.
         """
         found: dict[tuple[int, int, int, int], int] = {}
-        for code, count in self._short_numbers.counts().items():
+        for code, count in self._short_numbers.totals().items():
             rest, characters = divmod(code, _SHORT)
             rest, details = divmod(rest, _SHORT)
             key = (rest // _FLAGS, rest % _FLAGS, details, characters)
             found[key] = found.get(key, 0) + count
-        for code, count in self._long_numbers.counts().items():
+        for code, count in self._long_numbers.totals().items():
             flags = code >> (_CHARACTER_BITS + _DETAIL_BITS)
             details = (code >> _CHARACTER_BITS) & _MOST
             key = (flags // _FLAGS, flags % _FLAGS, details, code & _MOST)

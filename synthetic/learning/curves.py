@@ -65,12 +65,35 @@ class Curves:
     def close(self, node: int, offset: int, *, end: int, size: int) -> None:
         """Take a container that has ended; short ones are forgotten."""
         curve = self._open.pop(offset, None)
-        if curve is None or curve.node != node or len(curve.sizes) < _LEAST_MARKS:
-            return
-        curve.sizes.append(size)
-        curve.ends.append(end)
-        if len(self.found) < _MOST_CURVES:
+        if curve is not None and curve.node == node:
+            curve.sizes.append(size)
+            curve.ends.append(end)
+            self._keep(curve)
+
+    def _keep(self, curve: Curve) -> None:
+        if len(curve.sizes) > _LEAST_MARKS and len(self.found) < _MOST_CURVES:
             self.found.append(curve)
+
+    def resume(self, nodes: Places, offsets: Places, at: int) -> None:
+        """Begin at the byte `at` with containers that are open there."""
+        for node, offset in zip(nodes[:_LEVELS].tolist(), offsets[:_LEVELS].tolist(), strict=True):
+            self._open[offset] = Curve(node=node, offset=offset, sizes=[0], ends=[at])
+
+    def half(self, node: int, offset: int, *, end: int, size: int) -> tuple[list[int], list[int]]:
+        """Return the marks of a container that began in another half, and has ended."""
+        curve = self._open.pop(offset, None)
+        if curve is None or curve.node != node:
+            return [], []
+        return [*curve.sizes[1:], size], [*curve.ends[1:], end]
+
+    def join(self, node: int, offset: int, size: int, sizes: list[int], ends: list[int]) -> None:
+        """Take a container that has ended in another half, which began with `size` before it."""
+        curve = self._open.pop(offset, None)
+        if curve is None or curve.node != node or not sizes:
+            return
+        curve.sizes += [size + more for more in sizes]
+        curve.ends += ends
+        self._keep(curve)
 
 
 def sizes_along(curve: Curve, giants: list[tuple[int, int]]) -> tuple[float, ...]:

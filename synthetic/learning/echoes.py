@@ -5,6 +5,7 @@ that holds no string of its source may not hold such a name, nor one that such a
 """
 
 import functools
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ _FIRST_FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
 _LAST_FACTOR: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 _LENGTH_FACTOR: Final = np.uint64(0x165667B19E3779F9)
 _SHIFT: Final = np.uint64(29)
-_REMEMBERED: Final = 1 << 20
+_REMEMBERED: Final = 1 << 18
 """So many strings are remembered, the first ones; of the others, those equal to known names."""
 _NONE: Final = np.empty(0, np.uint64)
 
@@ -33,8 +34,9 @@ class Echoes:
 
     def __init__(self, tree: PathTree) -> None:
         self._tree = tree
-        self._remembered: list[Hashes] = []
+        self._waiting = np.empty(_REMEMBERED, np.uint64)
         self._length = 0
+        self._joined = _NONE
         self._parts = _NONE
         self._names_known = 0
         self._echoed: set[int] = set()
@@ -50,12 +52,22 @@ class Echoes:
         firsts = block.starts.take(block.strings.take(at.take(fitting)))
         firsts += 1
         hashes = _hashes(block.text, firsts, lengths.take(fitting))
-        if self._length < _REMEMBERED:
-            self._remembered.append(hashes)
-            self._length += len(hashes)
+        end = self._length + len(hashes)
+        if end <= _REMEMBERED:
+            self._waiting[self._length : end] = hashes
+            self._length = end
             return
         self._learn_names()
         self._look_for(hashes)
+
+    def remembered(self) -> tuple[Hashes, set[int]]:
+        """Return what is remembered, and what of names is known to be data."""
+        return self._waiting[: self._length], self._echoed
+
+    def join(self, remembered: Hashes, echoed: Iterable[int]) -> None:
+        """Take in what another half of the text remembers."""
+        self._joined = remembered
+        self._echoed.update(echoed)
 
     def _learn_names(self) -> None:
         new = [node.key for node in self._tree.nodes[self._names_known :] if node.key is not None]
@@ -75,8 +87,8 @@ class Echoes:
     def close(self) -> None:
         """Look for the names of the whole tree in what is remembered."""
         self._learn_names()
-        for hashes in self._remembered:
-            self._look_for(hashes)
+        self._look_for(self._waiting[: self._length])
+        self._look_for(self._joined)
 
     def has(self, name: str) -> bool:
         """Whether a name, or a long part of it, stands in the text as data too."""

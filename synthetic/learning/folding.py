@@ -40,7 +40,8 @@ def settled(census: Census) -> Settled:
     table = _table(census, numbers)
     grouping = grouped(census.tree, table)
     of_nodes = grouping.of_nodes
-    deeper = of_nodes[DEEPER_NODE] = Draft(kinds=dict(enumerate(table[DEEPER_NODE].tolist())))
+    kinds = dict(enumerate(table[DEEPER_NODE].tolist()))
+    deeper = of_nodes[DEEPER_NODE] = Draft(nodes=[DEEPER_NODE], kinds=kinds)
     for (node, *number), count in numbers.items():
         found = _of(of_nodes, node).numbers
         class_ = (number[0], number[1], number[2])
@@ -50,11 +51,14 @@ def settled(census: Census) -> Settled:
     for owner, cells in census.openings.sizes.cells().items():
         draft = _of(of_nodes, owner // 2)
         merge_cells(draft.objects if owner % 2 else draft.arrays, cells)
-    for owner, seen in census.sketch.repetitions().items():
+    places = np.array(
+        [node if draft is None else draft.nodes[0] for node, draft in enumerate(of_nodes)], np.intp
+    )
+    for owner, seen in census.sketch.repetitions(places, 2).items():
         draft = _of(of_nodes, owner // 2)
         draft.repetitions = draft.repetitions or (Counter(), Counter())
         draft.repetitions[owner % 2].update(seen)
-    for owner, seen in census.key_sketch.repetitions().items():
+    for owner, seen in census.key_sketch.repetitions(places, 1).items():
         draft = _of(of_nodes, owner)
         draft.key_repetitions = draft.key_repetitions or Counter()
         draft.key_repetitions.update(seen)
@@ -80,7 +84,7 @@ def _of(of_nodes: list[Draft | None], node: int) -> Draft:
 def _table(census: Census, numbers: dict[tuple[int, int, int, int], int]) -> Table:
     """Return how many values there are, by node and by kind."""
     table = np.zeros((len(census.tree), KINDS), np.intp)
-    for code, count in census.others.counts().items():
+    for code, count in census.others.totals().items():
         table[divmod(code, KINDS)] += count
     for (node, flags, _, _), count in numbers.items():
         table[node, FLOAT if flags & IS_FLOAT else INTEGER] += count

@@ -40,14 +40,20 @@ class KeySets:
         self._table = NodeTable()
         self._found: list[Found] = []
         self._counts = np.zeros(_MOST, np.intp)
+        self._joined: list[tuple[Found, int]] = []
         self._of_node: dict[int, int] = {}
 
     def by_node(self) -> dict[int, list[tuple[Found, int]]]:
         """Return the sets of keys that were seen, and how often, by the node of their objects."""
         found: dict[int, list[tuple[Found, int]]] = {}
-        for one, count in zip(self._found, self._counts.tolist(), strict=False):
+        mine = zip(self._found, self._counts.tolist(), strict=False)
+        for one, count in (*mine, *self._joined):
             found.setdefault(one.node, []).append((one, count))
         return found
+
+    def join(self, found: Found, count: int) -> None:
+        """Take in a set of keys of another half."""
+        self._joined.append((found, count))
 
     def signatures(self, owners: Places, nodes: Places, count: int) -> Signatures:
         """Return the signature of what a block holds of each of its containers."""

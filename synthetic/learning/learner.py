@@ -1,7 +1,7 @@
 """The learner: from the bytes of a snapshot to its shape, in memory that does not grow with it."""
 
 import codecs
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -13,10 +13,12 @@ from synthetic.learning.echoes import LEAST
 from synthetic.learning.folding import Settled, settled
 from synthetic.learning.giants import Large
 from synthetic.learning.openings import GIANT_BYTES
+from synthetic.learning.parts import Part, join_part, part_of
 from synthetic.learning.renaming import Names
 from synthetic.learning.styles import StyleSample
 from synthetic.learning.writing import Findings, empty_nests, nests_of, place_of
-from synthetic.scan.kinds import OPEN_ARRAY, OPEN_OBJECT
+from synthetic.scan.kinds import OPEN_ARRAY, OPEN_OBJECT, Kinds
+from synthetic.scan.outline import Cut
 from synthetic.scan.paths import DEEPEST, PathTree
 from synthetic.scan.scanner import Block, Scanner
 from synthetic.shape import SCHEMA, Shape, Style, Width
@@ -53,14 +55,59 @@ class Learner:
         self._bytes = 0
         self._token_bytes = 0
         self._greatest_byte = 0
+        self._joined_roots = 0
 
     def read(self, pieces: Iterable[bytes]) -> Iterator[int]:
         """Read a text; yield now and then how many bytes are read."""
         for block in self._scanner.blocks(self._counted(pieces)):
-            self._style.take(block)
-            self._census.take(block, self._census.tree.values_of(block))
-            self._token_bytes += _bytes_of(block)
+            self._take(block)
             yield self._bytes
+
+    def read_to_comma(self, pieces: Iterable[bytes]) -> Iterator[int]:
+        """Read the first part of a text, which ends with a comma; yield as `read` does."""
+        for block in self._scanner.blocks_to_comma(self._counted(pieces)):
+            self._take(block)
+            yield self._bytes
+
+    def is_behind_comma(self, contexts: Kinds) -> bool:
+        """Whether a comma was read last, and just this is open."""
+        return self._scanner.is_behind_comma(contexts)
+
+    def glance(self, pieces: Iterable[bytes]) -> None:
+        """Look at the beginning of a text, for the names that its objects have; count nothing."""
+        for block in Scanner().blocks_to_comma(pieces):
+            self._census.tree.values_of(block)
+
+    def resume(self, cut: Cut, raw_keys: Sequence[bytes | None]) -> None:
+        """Begin behind the comma of a cut; `raw_keys` are those of what is open there."""
+        contexts = np.array([opening.context for opening in cut.openings], np.uint8)
+        offsets = np.array([opening.offset for opening in cut.openings], np.intp)
+        self._scanner = Scanner.resumed(cut.offset + 1, contexts)
+        nodes = self._census.tree.resume(raw_keys)
+        self._census.openings.resume(nodes, offsets, cut.offset + 1)
+
+    def part(self) -> Part:
+        """Return what was read, for the learner that has read what is before it."""
+        return Part(
+            bytes=self._bytes,
+            token_bytes=self._token_bytes,
+            greatest_byte=self._greatest_byte,
+            roots=self._scanner.roots,
+            **part_of(self._census),
+        )
+
+    def join(self, part: Part, contexts: Kinds) -> None:
+        """Take in what another learner has read behind the comma that was read last."""
+        join_part(self._census, part, contexts)
+        self._bytes += part.bytes
+        self._token_bytes += part.token_bytes
+        self._greatest_byte = max(self._greatest_byte, part.greatest_byte)
+        self._joined_roots = part.roots - 1
+
+    def _take(self, block: Block) -> None:
+        self._style.take(block)
+        self._census.take(block, self._census.tree.values_of(block))
+        self._token_bytes += _bytes_of(block)
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
@@ -100,7 +147,7 @@ class Learner:
         widest = next(name for name, least in _WIDTHS.items() if self._greatest_byte >= least)
         return msgspec.structs.replace(
             self._style.style(),
-            is_lines=self._scanner.roots > 1,
+            is_lines=self._scanner.roots + self._joined_roots > 1,
             has_bom=self._scanner.has_bom,
             widest=widest,
             blanks=self._bytes - self._token_bytes - bom_bytes,

@@ -1,17 +1,18 @@
 """Openings: arrays and objects from where they open to where they close, over any many blocks."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthetic.learning.curves import Curves
-from synthetic.learning.giants import Giants, Large
+from synthetic.learning.giants import GiantKind, Giants, Large
 from synthetic.learning.histograms import Histogram
 from synthetic.learning.key_sets import KeySets
 from synthetic.scan.containers import OBJECT, Containers
-from synthetic.scan.kinds import Places
+from synthetic.scan.kinds import Kinds, Places
 from synthetic.scan.paths import DEEPEST, PathTree, Values
 from synthetic.scan.scanner import Block
 
@@ -50,6 +51,23 @@ class Chains:
         return self.arrays + self.objects
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Half:
+    """The rest of a container that was open where the second half of a text begins.
+
+    Attributes:
+        size: its elements or keys in that half.
+        end: the byte behind it.
+        sizes, ends: its curve there; empty if it has none.
+
+    """
+
+    size: int
+    end: int
+    sizes: list[int]
+    ends: list[int]
+
+
 class Openings:
     """Measures the containers of a text."""
 
@@ -57,12 +75,41 @@ class Openings:
         self._tree = tree
         none = np.empty(0, np.intp)
         self._open = _Open(nodes=none, sizes=none, offsets=none, signatures=np.empty(0))
-        self.sizes = Histogram()
+        self.sizes = Histogram(2)
         self.key_sets = KeySets(tree)
         self.giants = Giants()
         self.curves = Curves()
         self.deepest = 0
+        self.halves: list[Half] = []
+        self._halved = 0
         self.chains: dict[tuple[int, bool], Chains] = {}
+
+    def resume(self, nodes: Places, offsets: Places, at: int) -> None:
+        """Begin at the byte `at`, where containers are open that began in another half."""
+        zeros = np.zeros(len(nodes), np.intp)
+        self._open = _Open(
+            nodes=nodes, sizes=zeros, offsets=offsets, signatures=zeros.astype(float)
+        )
+        self._halved = len(nodes)
+        self.curves.resume(nodes, offsets, at)
+
+    def join(self, halves: Sequence[Half], contexts: Kinds) -> None:
+        """Take in the rests of the containers that are open, outermost first."""
+        open_ = self._open
+        is_object = (contexts == OBJECT).astype(np.intp)
+        sizes = open_.sizes + np.array([half.size for half in halves], np.intp)
+        self.sizes.add(open_.nodes * 2 + is_object, sizes)
+        for node, offset, size, before, is_map, half in zip(
+            open_.nodes.tolist(),
+            open_.offsets.tolist(),
+            sizes.tolist(),
+            open_.sizes.tolist(),
+            is_object.tolist(),
+            halves,
+            strict=True,
+        ):
+            self._add_large(node, offset, half.end, size, is_object=bool(is_map))
+            self.curves.join(node, offset, before, half.sizes, half.ends)
 
     def take(self, block: Block, values: Values) -> None:
         """Measure the containers of the next block."""
@@ -79,6 +126,12 @@ class Openings:
         signatures[before] += self._open.signatures[head]
         offsets[before] = self._open.offsets[head]
         closed = np.flatnonzero(containers.closers >= 0)
+        if containers.bottom < self._halved:
+            halved = self._halved - containers.bottom
+            self._close_halves(block, values, closed[:halved], sizes, offsets)
+            closed = closed[halved:]
+            signatures[1 : 1 + halved] = 0
+            self._halved = containers.bottom
         if len(closed):
             self._close(block, values, closed, sizes, offsets)
             self.key_sets.take(values, containers, signatures)
@@ -108,27 +161,37 @@ class Openings:
         is_object = containers.contexts.take(closed) == OBJECT
         closed_sizes = sizes.take(closed)
         self.sizes.add(nodes * 2 + is_object, closed_sizes)
-        places = block.starts.take(containers.closers.take(closed))
-        places += 1
-        ends = places + block.offset + _shifts(block, places)
-        closed_offsets = offsets.take(closed)
-        lengths = ends - closed_offsets
+        ends = _ends(block, closed)
+        lengths = ends - offsets.take(closed)
         if int(lengths.max()) < GIANT_BYTES:
             return
         for index in np.flatnonzero(lengths >= GIANT_BYTES).tolist():
-            offset = int(closed_offsets[index])
-            self.giants.add(
-                Large(
-                    node=int(nodes[index]),
-                    kind="object" if is_object[index] else "array",
-                    offset=offset,
-                    size=int(closed_sizes[index]),
-                    bytes=int(lengths[index]),
-                )
-            )
-            self.curves.close(
-                int(nodes[index]), offset, end=int(ends[index]), size=int(closed_sizes[index])
-            )
+            node, size, end = int(nodes[index]), int(closed_sizes[index]), int(ends[index])
+            offset = end - int(lengths[index])
+            self._add_large(node, offset, end, size, is_object=bool(is_object[index]))
+            self.curves.close(node, offset, end=end, size=size)
+
+    def _add_large(self, node: int, offset: int, end: int, size: int, *, is_object: bool) -> None:
+        if end - offset >= GIANT_BYTES:
+            kind: GiantKind = "object" if is_object else "array"
+            large = Large(node=node, kind=kind, offset=offset, size=size, bytes=end - offset)
+            self.giants.add(large)
+
+    def _close_halves(
+        self, block: Block, values: Values, closed: Places, sizes: Places, offsets: Places
+    ) -> None:
+        """Note the rests of containers that began in another half, the innermost last."""
+        found = []
+        for node, size, offset, end in zip(
+            values.container_nodes.take(closed).tolist(),
+            sizes.take(closed).tolist(),
+            offsets.take(closed).tolist(),
+            _ends(block, closed).tolist(),
+            strict=True,
+        ):
+            along, ends = self.curves.half(node, offset, end=end, size=size)
+            found.append(Half(size=size, end=end, sizes=along, ends=ends))
+        self.halves = found + self.halves
 
     def _count_chains(self, values: Values, containers: Containers) -> None:
         """Count, by their nodes, the containers that hold some which have no places."""
@@ -144,11 +207,21 @@ class Openings:
             containers.contexts.take(tops).tolist(),
             strict=True,
         ):
-            chains = self.chains.setdefault((node, parent_context == OBJECT), Chains())
-            if context == OBJECT:
-                chains.objects += 1
-            else:
-                chains.arrays += 1
+            is_object = int(context == OBJECT)
+            self.add_chains(node, parent_context == OBJECT, 1 - is_object, is_object)
+
+    def add_chains(self, node: int, is_in_object: bool, arrays: int, objects: int) -> None:
+        """Count arrays and objects in those of a node that hold what has no places."""
+        chains = self.chains.setdefault((node, is_in_object), Chains())
+        chains.arrays += arrays
+        chains.objects += objects
+
+
+def _ends(block: Block, closed: Places) -> Places:
+    """Return the bytes behind containers that a block closes."""
+    places = block.starts.take(block.containers.closers.take(closed))
+    places += 1
+    return places + block.offset + _shifts(block, places)
 
 
 def _shifts(block: Block, places: Places) -> Places | int:

@@ -9,7 +9,7 @@ from synthetic.scan.kinds import FLOAT, INTEGER, STRING, Places
 from synthetic.scan.paths import Values
 from synthetic.scan.scanner import Block
 
-_MOST: Final = 1 << 17
+_MOST: Final = 1 << 16
 """So many values are remembered, by their hashes alone."""
 STRINGS: Final = 0
 NUMBERS: Final = 1
@@ -21,9 +21,10 @@ class Sketch:
     def __init__(self) -> None:
         self._blocks = 0
         self._stride = 1
-        self._owners: list[Places] = []
-        self._hashes: list[Hashes] = []
+        self._owners = np.empty(_MOST, np.intp)
+        self._hashes = np.empty(_MOST, np.uint64)
         self._length = 0
+        self._joined = np.empty(0, np.intp), np.empty(0, np.uint64)
 
     def take(self, block: Block, values: Values) -> None:
         """Look at the strings and numbers of a block, or pass over it."""
@@ -44,25 +45,53 @@ class Sketch:
         return self._blocks % self._stride == 0
 
     def _add(self, block: Block, owners: Places, tokens: Places) -> None:
+        every = max(1, -(-len(tokens) // _MOST))
+        owners, tokens = owners[::every], tokens[::every]
         starts = block.starts.take(tokens)
-        self._owners.append(owners)
-        self._hashes.append(hashes_of(block.text, starts, block.ends.take(tokens) - starts))
-        self._length += len(tokens)
-        while self._length > _MOST:
+        hashes = hashes_of(block.text, starts, block.ends.take(tokens) - starts)
+        while self._length + len(owners) > _MOST:
             self._thin()
+        end = self._length + len(owners)
+        self._owners[self._length : end] = owners
+        self._hashes[self._length : end] = hashes
+        self._length = end
 
     def _thin(self) -> None:
         """Forget every other value, and look at half as many blocks from here on."""
-        self._owners = [np.concatenate(self._owners)[::2].copy()]
-        self._hashes = [np.concatenate(self._hashes)[::2].copy()]
-        self._length = len(self._owners[0])
+        kept = (self._length + 1) // 2
+        self._owners[:kept] = self._owners[: self._length : 2].copy()
+        self._hashes[:kept] = self._hashes[: self._length : 2].copy()
+        self._length = kept
         self._stride *= 2
 
-    def repetitions(self) -> dict[int, dict[int, int]]:
-        """Return, by owner, how many values occur how often in the sample: count by times."""
-        if not self._owners:
-            return {}
-        owners, hashes = np.concatenate(self._owners), np.concatenate(self._hashes)
+    @property
+    def stride(self) -> int:
+        """One block in so many is looked at."""
+        return self._stride
+
+    def sample(self) -> tuple[Places, Hashes]:
+        """Return the owners and the hashes of the values in the sample."""
+        owners, hashes = self._joined
+        return (
+            np.concatenate((self._owners[: self._length], owners)),
+            np.concatenate((self._hashes[: self._length], hashes)),
+        )
+
+    def join(self, owners: Places, hashes: Hashes, stride: int) -> None:
+        """Take in the sample of another half of the text."""
+        while self._stride < stride:
+            self._thin()
+        step = self._stride // stride
+        self._joined = owners[::step], hashes[::step]
+
+    def repetitions(self, places: Places, owners_of_node: int) -> dict[int, dict[int, int]]:
+        """Return, by owner, how many values occur how often in the sample: count by times.
+
+        `places` are by node: one of the nodes of its place, whose owner counts for all of these.
+        """
+        owners, hashes = self.sample()
+        rest = owners % owners_of_node
+        owners = places.take(owners // owners_of_node) * owners_of_node + rest
         order = np.lexsort((hashes, owners))
         owners, hashes = owners.take(order), hashes.take(order)
         begins = np.ones(len(owners), np.bool_)

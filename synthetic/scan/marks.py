@@ -16,7 +16,7 @@ _CLOSE: Final = ord("}")  # also "]"
 
 
 class Marks:
-    """What the bytes of a text are that begins outside of any string.
+    """What the bytes of a text are.
 
     The arrays are used again for the next text: new ones would be pushed out of the processor's
     cache, which costs more than all that is done with them.
@@ -46,30 +46,35 @@ class Marks:
         self._bytes = np.empty((2, 0), np.uint8)
         self._flags = np.empty((6, 0), np.bool_)
 
-    def read(self, text: bytes, view: Bytes) -> None:
-        """Find the marks of a text; `view` are its bytes as an array."""
+    def read(self, text: bytes, view: Bytes, *, in_string: bool = False) -> None:
+        """Find the marks of a text; `view` are its bytes as an array.
+
+        With `in_string` it begins inside of a string.
+        """
         self._make_room(len(view))
         padded, lower, marks, scalars = self.padded, self.lower, self.marks, self.scalars
         padded[: len(view)] = view
         padded[len(view) :] = _SPACE
-        quotes, in_string, found = self.spare
+        quotes, inside, found = self.spare
         np.equal(padded, _QUOTE, quotes)
         self.escapes = escapes_of(text, view)
         if len(self.escapes):
             quotes[self.escapes + 1] = False
-        put_parities(quotes, in_string)
-        self.ends_in_string = bool(in_string[-1])
-        np.logical_and(quotes, in_string, self.openings)
+        put_parities(quotes, inside)
+        if in_string:
+            np.logical_not(inside, inside)
+        self.ends_in_string = bool(inside[-1])
+        np.logical_and(quotes, inside, self.openings)
         np.bitwise_or(padded, _TO_LOWER, lower)
         np.equal(lower, _OPEN, marks)
         marks |= np.equal(lower, _CLOSE, found)
         marks |= np.equal(padded, ord(":"), found)
         marks |= np.equal(padded, ord(","), found)
-        np.greater(marks, in_string, marks)  # where the one is set and the other is not
-        in_string |= quotes
-        in_string |= marks
-        self._add_spaces(in_string)
-        np.logical_not(in_string, scalars)
+        np.greater(marks, inside, marks)  # where the one is set and the other is not
+        inside |= quotes
+        inside |= marks
+        self._add_spaces(inside)
+        np.logical_not(inside, scalars)
 
     def _add_spaces(self, others: Flags) -> None:
         found = self.spare[2]

@@ -1,6 +1,7 @@
 """Paths: the node of each value in the tree of a text's keys, found block by block."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -128,6 +129,44 @@ class PathTree:
         """Return the node of the values of a node's objects, from where they are known for maps."""
         return self._map_values.get(node)
 
+    def resume(self, raw_keys: Sequence[bytes | None]) -> Places:
+        """Begin in the middle of a text; return the nodes of what is open there, outermost first.
+
+        `raw_keys` are the keys of these as they are written, without their quotes; None of what is
+        an element, or in nothing.
+        """
+        paths, nodes = [int(_ROOT_PATH)], [ROOT_NODE]
+        for raw_key in raw_keys[1:]:
+            is_map = paths[-1] in self._map_paths
+            step = _ELEMENT if raw_key is None else _ANY if is_map else _step_of(raw_key)
+            path = int(mixed(np.array([step]), np.array([paths[-1]], np.uint64))[0])
+            node = self._table.get(path)
+            if node < 0:
+                quoted = b'"%b"' % raw_key if raw_key is not None and not is_map else None
+                node = self._reach(nodes[-1], quoted, is_element=raw_key is None)
+                self._table.add(path, node)
+            paths.append(path)
+            nodes.append(node)
+        self._open_paths, self._open_nodes = np.array(paths, np.uint64), np.array(nodes, np.intp)
+        return self._open_nodes
+
+    def join(self, parent: int, key: str | None, *, is_element: bool) -> int:
+        """Return the node of another tree's node, by that of its parent; it may be new."""
+        if key is not None:
+            children = self._children[parent]
+            if key not in children:
+                children[key] = self._append(parent, key)
+            return children[key]
+        return self._reach(parent, None, is_element=is_element)
+
+    def set_key_bytes(self, node: int, bytes_: int) -> None:
+        """Say how many bytes a key that joined has as it is written."""
+        self.key_bytes[node] = self.key_bytes[node] or bytes_
+
+    def make_map(self, node: int) -> None:
+        """Take a node's objects for maps, as another tree does."""
+        self._is_map[node] = True
+
     def values_of(self, block: Block) -> Values:
         """Return the values of the next block of the text."""
         containers = block.containers
@@ -240,12 +279,10 @@ class PathTree:
             strict=True,
         ):
             parent = self._table.get(parent_path)
+            quoted = _raw_key(block, int(steps.tokens[index]) - 2) if keyed else None
+            number = self._reach(parent, quoted, is_element=element)
             if keyed:
-                number = self._add_member(parent, _raw_key(block, int(steps.tokens[index]) - 2))
                 self._weights[parent] += weight
-            else:
-                number = self._append(parent, None)
-                (self._elements if element else self._map_values)[parent] = number
             self._table.add(path, number)
             if path in self._map_paths:
                 self._is_map[number] = True
@@ -270,6 +307,15 @@ class PathTree:
             if node >= 0:
                 self._is_map[node] = True
         return has_made
+
+    def _reach(self, parent: int, raw_key: bytes | None, *, is_element: bool) -> int:
+        """Return the node that is reached by a key, or as any element or value of a map."""
+        if raw_key is not None:
+            return self._add_member(parent, raw_key)
+        below = self._elements if is_element else self._map_values
+        if parent not in below:
+            below[parent] = self._append(parent, None)
+        return below[parent]
 
     def _add_member(self, parent: int, raw_key: bytes) -> int:
         """Return the node of a key, which may be there as written with other escapes."""
@@ -310,6 +356,11 @@ def _steps(block: Block, tokens: Places, kinds: Kinds) -> _Steps:
         containers=(kinds <= OPEN_ARRAY).nonzero()[0],
         hashes=hashes,
     )
+
+
+def _step_of(raw_key: bytes) -> np.uint64:
+    found: np.uint64 = hashes_of(raw_key, np.zeros(1, np.intp), np.array([len(raw_key)]))[0]
+    return found
 
 
 def _raw_key(block: Block, token: int) -> bytes:

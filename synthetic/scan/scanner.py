@@ -115,15 +115,38 @@ class Scanner:
         self.roots = 0
         self.has_bom = False
 
+    @classmethod
+    def resumed(cls, offset: int, contexts: Kinds) -> "Scanner":
+        """Return a scanner of the rest of a text, which begins behind a comma at byte `offset`.
+
+        `contexts` are those of what is open there, outermost first, each OBJECT or ARRAY.
+        """
+        scanner = cls()
+        scanner._offset = offset
+        scanner._contexts = contexts
+        scanner._before = Kind.COMMA
+        scanner._began = True
+        scanner.roots = 1
+        return scanner
+
     def blocks(self, pieces: Iterable[bytes]) -> Iterator[Block]:
         """Yield the blocks of a text, none of them empty."""
+        yield from self.blocks_to_comma(pieces)
+        block = self._finish()
+        if block is not None:
+            yield block
+
+    def blocks_to_comma(self, pieces: Iterable[bytes]) -> Iterator[Block]:
+        """Yield the blocks of the first part of a text, which ends with a comma."""
         for piece in pieces:
             block = self._take(piece)
             if block is not None and len(block):
                 yield block
-        block = self._finish()
-        if block is not None:
-            yield block
+
+    def is_behind_comma(self, contexts: Kinds) -> bool:
+        """Whether all was scanned, a comma came last, and just this is open."""
+        is_done = not self._carry and self._long is None and self._before is Kind.COMMA
+        return is_done and np.array_equal(self._contexts, contexts)
 
     def _take(self, piece: bytes) -> Block | None:
         if self._long is not None:
