@@ -84,6 +84,11 @@ class ContainerMaker:
         mean, among = self.elements.mean_whole() if whole else self.elements.mean_plain()
         return mean * of + (part + len(self.brackets.comma) * of) * among, among * of
 
+    def key_bytes(self) -> int:
+        """Return the mean bytes of a key with its quotes and its colon; 0 for arrays."""
+        part, among = self._entry_bytes
+        return part // among
+
     def own_bytes(self) -> int:
         """Return the bytes of all containers without their elements and commas."""
         frame = len(self.brackets.opening) + len(self.brackets.closing)

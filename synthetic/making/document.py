@@ -118,7 +118,7 @@ class Document:
             or self._growth.opens(place)
             or any(due.is_in(place) for due in dues)
         )
-        return mean // among, int(is_streamed)
+        return self._growth.expected_bytes(place, 1), int(is_streamed)
 
     def _text(self, class_: TextClass, size: int) -> Iterator[bytes]:
         """Yield a string of so many characters."""

@@ -119,15 +119,18 @@ def _holds(container: ContainerMaker, due: Due) -> bool:
     return container.elements is not None and due.is_in(container.elements)
 
 
-def by_element(dues: Iterable[Due]) -> Iterator[tuple[Due, ...]]:
-    """Yield the giants that are in the same element of what holds them all.
+def by_element(dues: Iterable[Due], elements: PlaceMaker) -> Iterator[tuple[Due, ...]]:
+    """Yield the giants that are in the same one of some elements.
 
     What stands between an element and its giants are objects, for anything else would be a giant
-    itself. So an element has one giant at most of each place.
+    itself. So an element has one giant at most of each place, and nothing beside one that it is.
     """
     together: list[Due] = []
     for due in dues:
-        if any(due.place is other.place for other in together):
+        places = [elements, *(other.place for other in together)]
+        if together and (
+            any(due.place is place for place in places) or together[0].place is elements
+        ):
             yield tuple(together)
             together = []
         together.append(due)

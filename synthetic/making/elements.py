@@ -12,7 +12,7 @@ from synthetic.making.filling_holes import Filler
 from synthetic.making.growth import Growth
 from synthetic.making.places import PlaceMaker
 from synthetic.making.quotas import Share
-from synthetic.making.sources import BLOB_BYTES, Source
+from synthetic.making.sources import BLOB_BYTES, Needs, Source
 
 _SMALL_BYTES: Final = 64 * 1024
 """Containers of less than this in all are made at once."""
@@ -114,7 +114,11 @@ class Elements:
         if container.keys is not None:
             container.keys.begin(size)
         run = _Run(
-            container=container, place=place, left=size, dues=deque(by_element(dues)), grows=grows
+            container=container,
+            place=place,
+            left=size,
+            dues=deque(by_element(dues, place)),
+            grows=grows,
         )
         yield brackets.opening
         with self._room.kept(len(brackets.closing), 0):
@@ -155,7 +159,7 @@ class Elements:
 
     def _extend(self, run: _Run) -> bool:
         """Plan more elements where there is room that the last container has to fill."""
-        if not run.grows or run.is_full or self._is_exact or self._room.streams:
+        if not run.grows or run.is_full or self._is_exact:
             return False
         mean, among = run.container.mean_bytes()
         run.left = max(self._room.left_bytes - len(run.before), 0) * among // max(mean, 1)
@@ -170,14 +174,15 @@ class Elements:
             label = self._filler.fill_text(key, has_keys=True) + container.colon
         yield run.before + label
         run.before = container.brackets.comma
-        mean, among = container.mean_bytes()
-        with self._room.kept(run.left * mean // among, int(run.left > 0)):
+        rest = self._plan.growth.expected_bytes(run.place, run.left)
+        rest += run.left * (container.key_bytes() + len(run.before))
+        with self._room.kept(rest, int(run.left > 0)):
             yield from self._value(run.place, dues)
 
     def _taken(self, run: _Run, count: int) -> tuple[bytes, int]:
         """Return some of the next elements, and how many, as far as there is room for them."""
         most_bytes = None
-        if not self._room.streams:
+        if not self._room.streams or (run.grows and not self._is_exact):
             most_bytes = self._room.left_bytes - len(run.before)
             if not self._is_exact:
                 most_bytes -= sum(due.bytes for dues in run.dues for due in dues)
@@ -200,8 +205,11 @@ class Elements:
             share = int(planned * mean * 1_000_000 / (among * self._plan.size_bytes))
             source = self._sources[id(container)] = Source(
                 container,
-                planned=max(int(planned), 1),
-                share=min(share, 1_000_000),
+                Needs(
+                    elements=max(int(planned), 1),
+                    share=min(share, 1_000_000),
+                    are_exact=self._is_exact,
+                ),
                 filler=self._filler,
                 seed=self._plan.seed,
             )

@@ -51,6 +51,12 @@ class Growth:
         """Whether something that grows is in a place."""
         return id(place) in self._open
 
+    def expected_bytes(self, place: PlaceMaker, count: int) -> int:
+        """Return about how many bytes so many values of a place have in a document of its size."""
+        mean, among = place.mean_whole()
+        size = count * mean // among
+        return int(size * self.scale) if self.opens(place) else size
+
     @functools.cached_property
     def _scaled(self) -> frozenset[int]:
         """The containers that grow and those in them, by their ids."""

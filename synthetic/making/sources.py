@@ -6,6 +6,7 @@ bytes in their holes, and in turn with others, so that what repeats lies far apa
 are used once each, and bring the quotas to what they owe.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Final
 
@@ -26,7 +27,9 @@ _MADE_PLACES: Final = 60_000
 """So many places times blobs are made of a document, if blobs are used again."""
 _AT_ONCE_BYTES: Final = 3 * 512 * 1024
 _ONCE_BYTES: Final = 20_000_000
-"""Up to so many bytes of a document every element is made for one use."""
+_EXACT_BYTES: Final = 200_000_000
+"""Up to so many bytes of a document every element is made for one use: of one that is scaled, and
+of one as large as the source of its shape, which is to be true to it."""
 _MADE_BYTES: Final = 12_000_000
 _MADE_VALUES: Final = 1_000_000
 """Of a larger one about so much is made, or so many values, and used again to fill it up."""
@@ -52,13 +55,30 @@ class Blob:
         return len(self.ends) - 1
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What is needed of a source.
+
+    Attributes:
+        elements: how many in all.
+        share: how much of the document they are, in millionths.
+        are_exact: whether the document is as large as the source of its shape.
+
+    """
+
+    elements: int
+    share: int
+    are_exact: bool
+
+
 class Source:
     """The elements of the containers of a place, one after another."""
 
     def __init__(
-        self, container: ContainerMaker, *, planned: int, share: int, filler: Filler, seed: int
+        self, container: ContainerMaker, needs: Needs, *, filler: Filler, seed: int
     ) -> None:
-        """Plan to give `planned` elements, for `share` millionths of the document."""
+        """Plan to give elements as they are needed."""
+        planned, share = needs.elements, needs.share
         self._container = container
         self._comma = len(container.brackets.comma)
         self._filler = filler
@@ -73,7 +93,8 @@ class Source:
         self._at_once = max(_AT_ONCE_BYTES * share // 1_000_000 // blob_bytes, 2)
         self._ahead = 1
         made = planned
-        if planned * mean > _ONCE_BYTES * share // 1_000_000 * among:
+        once_bytes = _EXACT_BYTES if needs.are_exact else _ONCE_BYTES
+        if planned * mean > once_bytes * share // 1_000_000 * among:
             values = 1 if container.elements is None else container.elements.values
             count = 1 if container.elements is None else container.elements.count
             made_bytes = max(_MADE_BYTES * share // 1_000_000, 2 * blob_bytes)
