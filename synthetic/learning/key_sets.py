@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthetic.scan.containers import OBJECT, Containers
-from synthetic.scan.hashes import Hashes
+from synthetic.scan.hashes import Hashes, mixed
 from synthetic.scan.kinds import Places
 from synthetic.scan.node_table import NodeTable
 from synthetic.scan.paths import PathTree, Values
@@ -17,7 +17,6 @@ _MOST_OF_NODE: Final = 256
 _SIGNATURE_BITS: Final = 38
 """Sums of some thousands of such numbers are exact as floats, which numpy adds up fastest."""
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
-_SEED: Final = 20_211_116
 
 Signatures = NDArray[np.float64]
 
@@ -30,12 +29,18 @@ class Found:
     members: tuple[int, ...]
 
 
+def _marks(count: int) -> Signatures:
+    """Return so many numbers without a pattern, the same each time."""
+    numbers = np.arange(1, count + 1, dtype=np.uint64) * _FACTOR
+    numbers = mixed(numbers, numbers >> np.uint64(32))
+    return (numbers >> np.uint64(64 - _SIGNATURE_BITS)).astype(np.float64) + 1
+
+
 class KeySets:
     """Tells objects of different keys apart by the sum of a number that each key has."""
 
     def __init__(self, tree: PathTree) -> None:
         self._tree = tree
-        self._random = np.random.default_rng(_SEED)
         self._marks = np.empty(0)
         self._table = NodeTable()
         self._found: list[Found] = []
@@ -57,11 +62,8 @@ class KeySets:
 
     def signatures(self, owners: Places, nodes: Places, count: int) -> Signatures:
         """Return the signature of what a block holds of each of its containers."""
-        if len(self._marks) < 2 * len(self._tree):
-            more = 2 * len(self._tree) + 1024
-            self._marks = np.concatenate(
-                (self._marks, self._random.integers(1, 1 << _SIGNATURE_BITS, more).astype(float))
-            )
+        if len(self._marks) < len(self._tree):
+            self._marks = _marks(2 * len(self._tree))
         sums = np.bincount(owners, self._marks.take(nodes), minlength=count)
         return sums.astype(np.float64, copy=False)
 

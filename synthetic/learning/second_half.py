@@ -6,6 +6,7 @@ other program then reads on by itself, and says what is wrong with the text.
 """
 
 import ctypes
+import gc
 import itertools
 import os
 import signal
@@ -43,6 +44,7 @@ def main() -> int:
     if os.getppid() != parent:  # which ended before that was set
         return 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other program says when to stop
+    gc.freeze()  # what is there stays there; to look at it again and again takes time
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
     use_salt(job.salt)
     with Path(job.path).open("rb") as file:

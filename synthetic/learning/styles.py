@@ -9,7 +9,7 @@ from synthetic.scan.scanner import Block
 from synthetic.shape import Style
 
 _BLOCKS: Final = 4
-_TOKENS: Final = 4096
+_TOKENS: Final = 1024
 _OPENS: Final = frozenset({OPEN_OBJECT, OPEN_ARRAY})
 _CLOSES: Final = frozenset({CLOSE_OBJECT, CLOSE_ARRAY})
 

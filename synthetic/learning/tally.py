@@ -17,6 +17,10 @@ _DENSE: Final = 16
 """Codes that are spread no thinner are counted in an array."""
 
 
+_MOST_EXACT: Final = 1 << 37
+"""A batch of smaller sizes has a sum that a float holds exactly."""
+
+
 class Tally:
     """Counts codes, which are small or large whole numbers, and forgets their order."""
 
@@ -99,9 +103,14 @@ class Sums:
     def _sum(self, codes: Codes, sizes: Codes) -> None:
         if not len(codes):
             return
-        order = np.argsort(codes, kind="stable")
-        found, firsts = np.unique(codes.take(order), return_index=True)
-        sums = np.add.reduceat(sizes.take(order), firsts)
+        if int(codes.max()) < _DENSE * len(codes) and int(sizes.max()) < _MOST_EXACT:
+            dense = np.bincount(codes, sizes)
+            found = dense.nonzero()[0]
+            sums = dense.take(found).astype(np.intp)
+        else:
+            order = np.argsort(codes, kind="stable")
+            found, firsts = np.unique(codes.take(order), return_index=True)
+            sums = np.add.reduceat(sizes.take(order), firsts)
         _merge(self._totals, found.tolist(), sums.tolist())
 
 

@@ -127,21 +127,28 @@ def _matched(
     """
     narrow = levels.astype(np.int16) if not len(levels) or levels.max() < _DEEPEST_SHORT else levels
     order = np.argsort(narrow, kind="stable")
-    spots = np.empty(len(order), np.intp)
-    spots[order] = np.arange(len(order))
-    numbers = np.cumsum(opens)
+    numbers: Places = np.cumsum(opens)
+    sorted_opens = opens.take(order)
+    open_spots = sorted_opens.nonzero()[0]
+    by_level = numbers.take(order.take(open_spots))
+    by_level -= 1
     before = open_places - 1
     # That of the bracket right before, which is right where that one opens; 0 before the first.
     direct = numbers.take(before)
     follows_open = opens.take(before)
     if len(open_places) and open_places[0] == 0:
         direct[0], follows_open[0] = 0, True
-    by_level = np.argsort(spots.take(open_places), kind="stable")
     firsts = np.where(follows_open.take(by_level), np.arange(len(by_level)), 0)
     sources = by_level.take(np.maximum.accumulate(firsts))
     parents = np.empty(len(open_places), np.intp)
     parents[by_level] = direct.take(sources)
-    return parents, order.take(spots.take(close_places) - 1)
+    close_spots = (~sorted_opens).nonzero()[0]
+    matches = np.empty(len(close_places), np.intp)
+    # Of a closing bracket, its number among these is what is left of its place.
+    closing: Places = order.take(close_spots)
+    close_numbers = closing - numbers.take(closing)
+    matches[close_numbers] = order.take(close_spots - 1)
+    return parents, matches
 
 
 def _runs(after: Places, inherited: int, brackets: Places, count: int) -> tuple[Places, Places]:

@@ -4,9 +4,10 @@ from typing import Final
 
 import numpy as np
 
-from synthetic.scan.bits import WORD, put_parities
+from synthetic.scan.bits import WORD, places_of, put_parities
 from synthetic.scan.kinds import Bytes, Flags, Places
 
+_NOWHERE: Final = np.empty(0, np.intp)
 _BACKSLASH: Final = 0x5C
 _QUOTE: Final = 0x22
 _SPACE: Final = 0x20
@@ -57,8 +58,9 @@ class Marks:
         padded[len(view) :] = _SPACE
         quotes, inside, found = self.spare
         np.equal(padded, _QUOTE, quotes)
-        self.escapes = escapes_of(text, view)
-        if len(self.escapes):
+        self.escapes = _NOWHERE
+        if b"\\" in text:
+            self.escapes = _escaping(places_of(np.equal(padded, _BACKSLASH, found)))
             quotes[self.escapes + 1] = False
         put_parities(quotes, inside)
         if in_string:
@@ -95,9 +97,11 @@ class Marks:
 
 def escapes_of(text: bytes, view: Bytes) -> Places:
     """Return the backslashes that escape what follows: every other one of a run, from its first."""
-    if b"\\" not in text:
-        return np.empty(0, np.intp)
-    places = np.flatnonzero(view == _BACKSLASH)
+    return _escaping(np.flatnonzero(view == _BACKSLASH)) if b"\\" in text else _NOWHERE
+
+
+def _escaping(places: Places) -> Places:
+    """Return every other backslash of each run, of places of backslashes."""
     begins = np.ones(len(places), np.bool_)
     np.not_equal(places[1:], places[:-1] + 1, out=begins[1:])
     if begins.all():

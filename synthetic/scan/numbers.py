@@ -24,6 +24,7 @@ from synthetic.scan.marks import Marks
 _TO_LOWER: Final = np.uint8(0x20)
 _ZERO: Final = np.uint8(ord("0"))
 _A: Final = np.uint8(ord("a"))
+_E: Final = ord("e")
 _WORD: Final = 4
 
 
@@ -49,25 +50,31 @@ class Oddities:
 
 
 def oddities_of(marks: Marks) -> Oddities:
-    """Return what is odd about the scalars of a text, found byte by byte.
-
-    It writes over the flags of other bytes, so the tokens must have been found before.
-    """
-    digits, letters, numeric = marks.spare
-    strays, exponents = marks.marks, marks.openings
+    """Return what is odd about the scalars of a text, found byte by byte."""
+    digits, odd, _ = marks.spare
     np.less(np.subtract(marks.padded, _ZERO, digits.view(np.uint8)), 10, digits)
-    np.less(np.subtract(marks.lower, _A, letters.view(np.uint8)), 26, letters)
-    letters &= marks.scalars
-    np.greater(marks.scalars, letters, numeric)
-    np.equal(marks.lower, ord("e"), exponents)
-    exponents &= letters
-    exponents[1:] &= digits[:-1]
-    exponents[0] = strays[0] = False
-    np.logical_and(letters[1:], numeric[:-1], strays[1:])
-    np.greater(strays, exponents, strays)
-    np.greater(numeric, digits, numeric)
-    numeric |= exponents
-    return Oddities(specials=places_of(numeric), strays=places_of(strays))
+    np.greater(marks.scalars, digits, odd)  # where the one is set and the other is not
+    places = places_of(odd)
+    if not len(places):
+        return Oddities(specials=places, strays=places)
+    # The first byte of a text has none before it, but then it can be no stray.
+    before = np.maximum(places - 1, 0)
+    lower = marks.lower.take(places)
+    letters = _are_letters(lower)
+    exponents = digits.take(before)
+    exponents &= lower == _E
+    numeric_before = marks.scalars.take(before)
+    numeric_before &= ~_are_letters(marks.lower.take(before))
+    strays = letters & numeric_before
+    strays &= ~exponents
+    specials = ~letters
+    specials |= exponents
+    return Oddities(specials=places.compress(specials), strays=places.compress(strays))
+
+
+def _are_letters(lower: Bytes) -> Flags:
+    letters: Flags = (lower - _A) < 26
+    return letters
 
 
 def _are_digits(characters: Bytes) -> Flags:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthetic.scan.characters import LEAST_LEAD as _LEAST_LEAD
 from synthetic.scan.characters import Leads
@@ -30,10 +31,14 @@ _CONTINUATIONS: Final = np.array(
 )
 _FIRST: Final = np.zeros(1, np.intp)
 _SIMPLE: Final = np.isin(np.arange(256), list(b'"\\/bfnrt'))
-_HEX: Final = np.array(
-    [int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else -1 for byte in range(256)],
-    np.int32,
+_Codes = NDArray[np.uint32]
+_UNICODE: Final = ord("u")
+_CODE_BYTES: Final = 6
+_WORD: Final = 8
+_HEX: Final = bytes(
+    int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 0xFF for byte in range(256)
 )
+"""By byte: its value as a hexadecimal digit."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +86,10 @@ def texts_of(view: Bytes, starts: Places, ends: Places, leads: Leads, escapes: P
         escaped = np.bincount(owners, saved, minlength=len(starts)).astype(np.intp)
         characters = characters - escaped
         if code_widths.any():
-            np.maximum.at(widths, owners, code_widths)
+            firsts = _firsts(owners)
+            found = owners.take(firsts)
+            most = np.maximum.reduceat(code_widths, firsts)
+            widths[found] = np.maximum(widths.take(found), most)
     return Texts(
         contents=contents,
         characters=characters,
@@ -104,12 +112,17 @@ def _wide(starts: Places, ends: Places, leads: Leads) -> tuple[Kinds, Places]:
         owners, lead_bytes = owners.compress(inside), lead_bytes.compress(inside)
     if not len(owners):
         return widths, np.zeros(len(starts), np.intp)
-    changes = np.flatnonzero(owners[1:] != owners[:-1])
-    changes += 1
-    firsts = np.concatenate((_FIRST, changes))
+    firsts = _firsts(owners)
     widths[owners.take(firsts)] = _WIDTHS.take(np.maximum.reduceat(lead_bytes, firsts))
     more = _CONTINUATIONS.take(lead_bytes)
     return widths, np.bincount(owners, more, minlength=len(starts)).astype(np.intp)
+
+
+def _firsts(owners: Places) -> Places:
+    """Return where each owner is first, of owners in their order."""
+    changes = (owners[1:] != owners[:-1]).nonzero()[0]
+    changes += 1
+    return np.concatenate((_FIRST, changes))
 
 
 def _escapes(view: Bytes, escapes: Places) -> tuple[Places, Kinds, bool]:
@@ -120,33 +133,55 @@ def _escapes(view: Bytes, escapes: Places) -> tuple[Places, Kinds, bool]:
     letters = view.take(escapes + 1)
     saved = np.ones(len(escapes), np.intp)
     widths = np.zeros(len(escapes), np.uint8)
-    is_code = letters == ord("u")
-    wrong = np.flatnonzero(~(is_code | _SIMPLE.take(letters)))
-    if len(wrong):
-        raise InvalidJsonError(int(escapes[wrong[0]]), "a backslash escapes nothing that it may")
-    if not is_code.any():
-        return saved, widths, False
-    codes_at = escapes.compress(is_code)
-    padded = np.concatenate((view, np.zeros(6, np.uint8)))
-    codes = np.zeros(len(codes_at), np.int32)
-    is_wrong = np.zeros(len(codes_at), np.bool_)
-    for digit in range(4):
-        values = _HEX.take(padded.take(codes_at + 2 + digit))
-        is_wrong |= values < 0
-        codes = codes * 16 + values
+    is_code = letters == _UNICODE
+    is_wrong = ~_SIMPLE.take(letters)
+    is_wrong &= ~is_code
     if is_wrong.any():
         raise InvalidJsonError(
-            int(codes_at[np.argmax(is_wrong)]), r"\u is not followed by four hexadecimal digits"
+            int(escapes[np.argmax(is_wrong)]), "a backslash escapes nothing that it may"
         )
-    code_widths = ((codes >= 0x80).astype(np.uint8) + (codes >= 0x100)).astype(np.uint8)
-    is_high = (codes >= 0xD800) & (codes < 0xDC00)
-    is_low = (codes >= 0xDC00) & (codes < 0xE000)
-    paired = np.zeros(len(codes), np.bool_)
-    paired[:-1] = is_high[:-1] & is_low[1:] & (codes_at[1:] - codes_at[:-1] == 6)
-    second = np.zeros(len(codes), np.bool_)
-    second[1:] = paired[:-1]
-    code_widths[paired] = UCS_4
-    code_widths[second] = UCS_4
-    saved[is_code] = np.where(second, 6, 5)
-    widths[is_code] = code_widths
-    return saved, widths, bool(((is_high & ~paired) | (is_low & ~second)).any())
+    at = is_code.nonzero()[0]
+    if not len(at):
+        return saved, widths, False
+    codes_at = escapes.take(at)
+    codes = _codes(view, codes_at)
+    code_widths = (codes >= 0x80).view(np.uint8) + (codes >= 0x100).view(np.uint8)
+    saved[at] = _CODE_BYTES - 1
+    is_surrogate = (codes & 0xF800) == 0xD800
+    has_lone_surrogate = False
+    if is_surrogate.any():
+        second, has_lone_surrogate = _pairs(codes, codes_at)
+        saved[at] += second
+        code_widths += second
+        code_widths[:-1] += second[1:]
+    widths[at] = code_widths
+    return saved, widths, has_lone_surrogate
+
+
+def _codes(view: Bytes, at: Places) -> _Codes:
+    r"""Return the numbers of escapes like \u00e9; raise InvalidJsonError where one is none."""
+    if int(at[-1]) + _WORD > len(view):
+        view = np.concatenate((view, np.zeros(_WORD, np.uint8)))
+    words = np.ndarray((len(view) - _WORD + 1,), "<u8", view, strides=(1,))[at]
+    words >>= np.uint64(16)
+    digits: _Codes = np.frombuffer(words.astype("<u4").tobytes().translate(_HEX), "<u4")
+    if (digits & 0xF0F0F0F0).any():
+        wrong = int(np.argmax((digits & 0xF0F0F0F0) != 0))
+        raise InvalidJsonError(int(at[wrong]), r"\u is not followed by four hexadecimal digits")
+    # The first digit is the lowest byte.
+    parts = digits << 12 & 0xF000, digits & 0x0F00, digits >> 12 & 0x00F0, digits >> 24
+    codes: _Codes = np.bitwise_or.reduce(parts)
+    return codes
+
+
+def _pairs(codes: _Codes, at: Places) -> tuple[Kinds, bool]:
+    """Return which codes are the second half of a surrogate pair, and if others stand alone."""
+    is_high = (codes & 0xFC00) == 0xD800
+    is_low = (codes & 0xFC00) == 0xDC00
+    second = np.zeros(len(codes), np.uint8)
+    np.logical_and(is_high[:-1], is_low[1:], second[1:].view(np.bool_))
+    second[1:] &= (at[1:] - at[:-1] == _CODE_BYTES).view(np.uint8)
+    first = np.zeros(len(codes), np.bool_)
+    first[:-1] = second[1:]
+    is_lone = (is_high & ~first) | (is_low & ~second.view(np.bool_))
+    return second, bool(is_lone.any())
