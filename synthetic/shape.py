@@ -67,15 +67,18 @@ class Strings(_Part, frozen=True, kw_only=True):
 
     Attributes:
         distinct: about how many different ones there are; None where hardly any is repeated.
-        commonest: how many of these are half of all strings, how many more are half of the rest,
-            and so on; all others are about as common as each other. It is learned of the keys of
-            maps, for some parsers keep those that they meet again soon.
+        commonest: how many of all are the commonest one, the next two, the next four and so on; the
+            others are about as common as each other.
+        met_again: the share of keys that are among the last thousand before them already. This and
+            the commonest are learned of the keys of maps, for some parsers keep what they met
+            last, and need not make it again.
 
     """
 
     texts: tuple[Texts, ...]
     distinct: Count | None = None
     commonest: tuple[Count, ...] = ()
+    met_again: Share | None = None
 
 
 class Integers(_Part, frozen=True, kw_only=True):

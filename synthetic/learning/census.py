@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from synthetic.learning.echoes import Echoes
+from synthetic.learning.encounters import Encounters
 from synthetic.learning.giants import Large
 from synthetic.learning.histograms import Histogram
 from synthetic.learning.numerals import float_classes, integer_classes
@@ -68,6 +69,7 @@ class Census:
         strings, keys: the strings, and the keys of maps.
         openings: the arrays and objects.
         sketch: a sample of strings and numbers; `key_sketch`: one of the keys of maps, by node.
+        encounters: which keys are met again soon.
         echoes: which names of keys are data as well.
 
     """
@@ -80,6 +82,7 @@ class Census:
         self.openings = Openings(tree)
         self.sketch = Sketch()
         self.key_sketch = Sketch()
+        self.encounters = Encounters()
         self.echoes = Echoes(tree)
         self._short_numbers = Tally()
         self._long_numbers = Tally()
@@ -101,6 +104,7 @@ class Census:
                 self._take_numbers(block, values, numbers, is_float=kind == FLOAT)
         self.openings.take(block, values)
         self.sketch.take(block, values)
+        self.encounters.take(block, values)
 
     def _take_texts(self, block: Block, values: Values) -> None:
         texts = block.texts
@@ -174,6 +178,8 @@ class Census:
         }
         return {
             "others": (self.others, KINDS),
+            "keys looked at": (self.encounters.keys, 1),
+            "keys met again": (self.encounters.again, 1),
             "short numbers": (self._short_numbers, _FLAGS * _SHORT * _SHORT),
             "long numbers": (self._long_numbers, _FLAGS << (_CHARACTER_BITS + _DETAIL_BITS)),
             **{

@@ -35,6 +35,7 @@ class Draft:
             maps.
         known_keys: how many different keys of maps occur how often beside these, from before it was
             known that they are such.
+        met_again: how many keys of maps were looked at, and how many of these met again soon.
         chains: how many values are here that hold others too deep for places of their own.
         nests: what the shape says of these.
 
@@ -54,6 +55,7 @@ class Draft:
     repetitions: tuple[Counter[int], Counter[int]] | None = None
     key_repetitions: Counter[int] | None = None
     known_keys: Counter[int] = dataclasses.field(default_factory=Counter)
+    met_again: tuple[int, int] = (0, 0)
     chains: Chains | None = None
     nests: Nests | None = None
 

@@ -62,6 +62,7 @@ def settled(census: Census) -> Settled:
         draft = _of(of_nodes, owner)
         draft.key_repetitions = draft.key_repetitions or Counter()
         draft.key_repetitions.update(seen)
+    _put_encounters(census, grouping)
     for draft, key, nodes in grouping.data:
         count = int(table.take(nodes, axis=0).sum())
         draft.known_keys[count] += 1
@@ -102,6 +103,17 @@ def _put_texts(texts: TextCensus, of_nodes: list[Draft | None], *, are_keys: boo
         merge_cells(text.lengths, cells)
         text.extra_bytes += extra_bytes.get(owner, 0)
         text.escaped += escaped.get(owner, 0)
+
+
+def _put_encounters(census: Census, grouping: Grouping) -> None:
+    keys, again = census.encounters.keys.totals(), census.encounters.again.totals()
+    for draft in {id(draft): draft for draft in grouping.of_nodes if draft is not None}.values():
+        if draft.values is not None:
+            nodes = draft.values.nodes
+            draft.met_again = (
+                sum(keys.get(node, 0) for node in nodes),
+                sum(again.get(node, 0) for node in nodes),
+            )
 
 
 def _add_key(keys: dict[int, TextDraft], key: str, written_bytes: int, count: int) -> None:

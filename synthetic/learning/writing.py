@@ -34,7 +34,7 @@ from synthetic.shape import (
 _WIDTH_NAMES: Final[tuple[Width, ...]] = ("ascii", "latin-1", "ucs-2", "ucs-4")
 _HARDLY_REPEATED: Final = 0.9
 _MOST_KEY_SETS: Final = 64
-_MOST_PIECES: Final = 5
+_MOST_PIECES: Final = 12
 _NEGATIVE: Final = 4
 _EXPONENT: Final = 2
 _FLOAT: Final = 1
@@ -184,28 +184,35 @@ def _keys(draft: Draft, findings: Findings, *, is_one: bool) -> Strings:
         uses = uses + sample
     if is_one or not distinct or distinct > _HARDLY_REPEATED * count:
         return Strings(texts=texts)
-    return Strings(texts=texts, distinct=distinct, commonest=_commonest(uses))
+    looked, again = draft.met_again
+    return Strings(
+        texts=texts,
+        distinct=distinct,
+        commonest=_commonest(uses, count),
+        met_again=round(again / looked, 4) if looked else None,
+    )
 
 
-def _commonest(uses: Mapping[int, int]) -> tuple[int, ...]:
-    """Return how many keys are half of all uses, how many more half of the rest, and so on.
+def _commonest(uses: Mapping[int, int], count: int) -> tuple[int, ...]:
+    """Return how many of `count` are the commonest key, the next two, the next four, and so on.
 
-    `uses` says how many keys are used how often.
+    `uses` says how many keys are used how often, maybe in a sample.
     """
-    left = sum(times * number for times, number in uses.items())
+    sampled = sum(times * number for times, number in uses.items())
+    ranked = sorted(uses.items(), reverse=True)
     found: list[int] = []
-    keys, wanted = 0, left / 2
-    for times, number in sorted(uses.items(), reverse=True):
-        if times < 2 or len(found) >= _MOST_PIECES:
-            break
-        for _ in range(number):
-            keys += 1
-            left -= times
-            wanted -= times
-            if wanted <= 0:
-                found.append(keys)
-                keys, wanted = 0, left / 2
-    return tuple(found[:_MOST_PIECES])
+    room, total = 1, 0
+    for times, number in ranked:
+        left = number
+        while left and times > 1 and len(found) < _MOST_PIECES:
+            taken = min(left, room)
+            total += taken * times
+            left -= taken
+            room -= taken
+            if not room:
+                found.append(total * count // sampled)
+                room, total = 1 << len(found), 0
+    return tuple(found)
 
 
 def _along(draft: Draft, findings: Findings) -> tuple[float, ...]:

@@ -17,7 +17,8 @@ _ROOM: Final = 2
 """So many times as many keys as are needed must be possible where several bins share them."""
 _MOST_LONGER: Final = 12
 _TOGETHER: Final = 2
-"""So many maps in a row have the same keys, for in files what is alike stands together."""
+"""So many maps in a row have the same keys where nothing is known: what is alike is together."""
+_SOON: Final = 2048
 
 
 class KeyPool:
@@ -44,34 +45,87 @@ class KeyPool:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Recurring:
-    """Keys about as common as each other: how many, for what share of all, each how often."""
+    """Keys about as common as each other.
+
+    Attributes:
+        number: how many there are.
+        uses: how often they are used in all.
+        share: dealt, the part of all keys that they are.
+        moves: dealt, in how many maps others of them come than in the map before.
+
+    """
 
     number: int
-    share: Share
     uses: int
+    share: Share
+    moves: Share
 
 
-def _recurring(commonest: Sequence[int], distinct: int, total: int) -> tuple[list[_Recurring], int]:
-    """Return the keys that recur, from the commonest on, and how many of all are new each time."""
+def _recurring(strings: Strings, total: int, keys_per_key: int) -> tuple[list[_Recurring], int]:
+    """Return the keys that recur, from the commonest on, and how many of all are new each time.
+
+    For each key there are `keys_per_key` in the text, with those in its value.
+    """
+    distinct = total if strings.distinct is None else strings.distinct
     if 10 * distinct >= 9 * total:
         return [], total
-    found = []
-    part = 1
-    for number in commonest:
-        if not number or number >= distinct:
+    pieces: list[tuple[int, int]] = []
+    left = total
+    for index, uses in enumerate(strings.commonest):
+        number = 1 << index
+        if not uses or number >= distinct or uses >= left:
             break
-        part *= 2
-        found.append(_piece(number, total // part, total))
+        pieces.append((number, uses))
         distinct -= number
+        left -= uses
     kept = min(max(distinct, 1), _MOST_KEPT)
     fresh = max(distinct - kept, 0)
-    found.append(_piece(kept, max(total // part - fresh, 1), total))
+    pieces.append((kept, max(left - fresh, 1)))
+    spacing = total * keys_per_key
+    moves = _moves(pieces, fresh, total, spacing, strings.met_again)
+    found = [
+        _Recurring(
+            number=number,
+            uses=uses,
+            share=Share(uses, total),
+            moves=Share(moves if _is_cold(number, uses, spacing) else 1000, 1000),
+        )
+        for number, uses in pieces
+    ]
     return found, fresh
 
 
-def _piece(number: int, uses: int, total: int) -> _Recurring:
-    each = min(max(uses // number, 1), MOST_WEIGHT)
-    return _Recurring(number=number, share=Share(uses, max(total, 1)), uses=each)
+def _is_cold(number: int, uses: int, spacing: int) -> bool:
+    """Whether between two uses of a key, if all come in turn, there are many others."""
+    return number * spacing > _SOON * uses
+
+
+def _moves(
+    pieces: Sequence[tuple[int, int]],
+    fresh: int,
+    total: int,
+    spacing: int,
+    met_again: float | None,
+) -> int:
+    """Return in how many maps of a thousand other keys come than in the map before.
+
+    Keys that come in turn are met again too late. So the same ones come in some maps in a row, such
+    that as many are met again soon as the shape says.
+    """
+    if met_again is None:
+        return 1000 // _TOGETHER
+    late = total - int(total * met_again) - fresh
+    late -= sum(number for number, uses in pieces if not _is_cold(number, uses, spacing))
+    cold = sum(uses for number, uses in pieces if _is_cold(number, uses, spacing))
+    return min(max(1000 * late // max(cold, 1), 1), 1000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KeyKit:
+    """What all makers of keys share."""
+
+    pool: KeyPool
+    shuffler: Shuffler
 
 
 class Keys:
@@ -83,10 +137,13 @@ class Keys:
         classes: Sequence[TextClass],
         *,
         level: int,
-        pool: "KeyPool",
-        shuffler: Shuffler,
+        kit: KeyKit,
+        keys_per_key: int,
     ) -> None:
-        """Make keys like `strings`, of maps that are in `level` other ones."""
+        """Make keys like `strings`, of maps that are in `level` other ones.
+
+        For each key there are `keys_per_key` in the text, with those in its value.
+        """
         bins = [
             (class_, bin_)
             for texts, class_ in zip(strings.texts, classes, strict=True)
@@ -101,16 +158,13 @@ class Keys:
         self._quota = Quota([bin_.count for _, bin_ in bins])
         self._longer = [0] * len(bins)
         self._level = level
-        self._pool = pool
-        self._shuffler = shuffler
+        self._pool = kit.pool
+        self._shuffler = kit.shuffler
         self._counted: dict[bytes, bytes] = {}
-        total = self._quota.total
-        distinct = total if strings.distinct is None else strings.distinct
-        self._recurring, fresh = _recurring(strings.commonest, distinct, total)
-        self._fresh = Share(fresh, total)
+        self._recurring, fresh = _recurring(strings, self._quota.total, keys_per_key)
+        self._fresh = Share(fresh, self._quota.total)
         self._kept: list[list[bytes]] = []
         self._used = [0] * len(self._recurring)
-        self._maps = [0] * len(self._recurring)
         self._taken = 0
 
     def make_room(self, most: int) -> None:
@@ -142,7 +196,10 @@ class Keys:
         """Return the keys that recur, from the commonest on."""
         if self._recurring and not self._kept:
             # The others make up for what is too much in the commonest.
-            templates = [self._new(each.number, each.uses) for each in self._recurring]
+            templates = [
+                self._new(each.number, min(max(each.uses // each.number, 1), MOST_WEIGHT))
+                for each in self._recurring
+            ]
             keys = iter(self._pool.keys([*itertools.chain(*templates)]))
             self._kept = [list(itertools.islice(keys, len(each))) for each in templates]
         return self._kept
@@ -162,8 +219,7 @@ class Keys:
                 if index < last:
                     number = each.share.of(length, weight, most=number)
                 made += in_turn(kept, self._used[index], number)
-                self._maps[index] += 1 if number else 0
-                if number and self._maps[index] % _TOGETHER == 0:
+                if number and each.moves.of(1):
                     self._used[index] += number
                 left -= number
             if new + left:

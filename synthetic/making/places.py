@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from synthetic.making.containers import ContainerMaker, Writing
 from synthetic.making.filling_holes import Filler
 from synthetic.making.giants import Giant, heavy_parted
-from synthetic.making.keys import KeyPool, Keys
+from synthetic.making.keys import KeyKit, KeyPool, Keys
 from synthetic.making.layout import Layout
 from synthetic.making.nesting import NestMaker
 from synthetic.making.objects import KeySetMaker, MemberMaker, ObjectMaker
@@ -66,7 +66,8 @@ class PlaceMaker:
         whole_bytes: of all values; `plain_bytes` of the regular ones, without giants in them.
         is_large: whether values have to be made one by one, for all are giants or have some.
         has_keys: whether any of the values has a map in it.
-        places: how many there are, this one and those in it; `values` are in all of them.
+        places: how many there are, this one and those in it; `values` are in all of them, and
+            `keys` of objects.
 
     """
 
@@ -102,6 +103,11 @@ class PlaceMaker:
         )
         self.has_keys: bool = self.maps is not None or any(child.has_keys for child in below)
         self.places: int = 1 + sum(child.places for child in below)
+        self.keys: int = sum(child.keys for child in below)
+        if self.objects is not None:
+            self.keys += sum(child.count for child in self.objects.places)
+        if self.maps is not None:
+            self.keys += self.maps.elements_count
         self.values: int = self.count + sum(child.values for child in below)
         scalar_bytes = _scalar_bytes(place)
         parts = [part for part in (self.arrays, self.maps, self.objects) if part is not None]
@@ -215,19 +221,20 @@ class PlaceMaker:
 
     def _maps(self, maps: Maps, depth: int, level: int) -> ContainerMaker:
         kit = self._kit
+        values = PlaceMaker(maps.values, kit, depth=depth + 1, level=level + 1)
         keys = Keys(
             maps.keys,
             text_classes(maps.keys, kit.layout.style.widest),
             level=level,
-            pool=kit.pool,
-            shuffler=kit.shuffler,
+            kit=KeyKit(pool=kit.pool, shuffler=kit.shuffler),
+            keys_per_key=1 + values.keys // max(values.count, 1),
         )
         count = _strings_count(maps.keys)
         beside = len(kit.layout.colon) + _QUOTES
         return ContainerMaker(
             lengths=maps.lengths,
             giants=maps.giants,
-            elements=PlaceMaker(maps.values, kit, depth=depth + 1, level=level + 1),
+            elements=values,
             writing=Writing(
                 brackets=kit.layout.object(depth),
                 keys=keys,

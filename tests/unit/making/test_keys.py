@@ -2,7 +2,7 @@ import json
 from collections import Counter
 
 from synthetic.making.filling_holes import Filler
-from synthetic.making.keys import KeyPool, Keys
+from synthetic.making.keys import KeyKit, KeyPool, Keys
 from synthetic.making.shuffling import Shuffler
 from synthetic.making.texts import TextClass
 from synthetic.shape import Bin, Strings, Texts
@@ -25,8 +25,8 @@ def keys(
         Strings(texts=(texts,), distinct=distinct, commonest=commonest),
         [TextClass(texts, widest="ascii")],
         level=0,
-        pool=pool or KeyPool(Filler(7, "pool")),
-        shuffler=Shuffler(7, "keys"),
+        kit=KeyKit(pool=pool or KeyPool(Filler(7, "pool")), shuffler=Shuffler(7, "keys")),
+        keys_per_key=1,
     )
 
 
@@ -37,7 +37,7 @@ def filled(made: list[bytes]) -> list[str]:
 
 def test_no_map_has_a_key_twice_and_as_many_differ_as_asked() -> None:
     lengths = [30, 5, 61, 0, 12] * 200
-    maker = keys(sum(lengths), distinct=100, commonest=(5, 12))
+    maker = keys(sum(lengths), distinct=100, commonest=(900, 1700, 3000))
     made = iter(filled(maker.take(lengths, 1)))
     maps = [[next(made) for _ in range(length)] for length in lengths]
     assert all(len(set(own)) == len(own) for own in maps)
@@ -46,10 +46,10 @@ def test_no_map_has_a_key_twice_and_as_many_differ_as_asked() -> None:
 
 def test_some_keys_are_half_of_all() -> None:
     lengths = [8] * 1000
-    made = filled(keys(8000, distinct=504, commonest=(8,)).take(lengths, 1))
+    made = filled(keys(8000, distinct=507, commonest=(900, 1600, 1500)).take(lengths, 1))
     uses = Counter(made)
-    assert sum(count for _, count in uses.most_common(8)) == 4000
-    assert len(uses) == 504
+    assert sum(count for _, count in uses.most_common(7)) == 4000
+    assert len(uses) == 507
 
 
 def test_maps_with_more_keys_than_recur_have_new_ones_besides() -> None:
@@ -75,7 +75,7 @@ def test_short_keys_get_longer_where_there_are_too_many() -> None:
 
 
 def test_the_parts_of_a_map_have_no_key_twice_either() -> None:
-    maker = keys(9000, distinct=300, commonest=(10,))
+    maker = keys(9000, distinct=300, commonest=(10, 20))
     for _ in range(3):
         maker.begin(700)
         made = [key for count in (1, 1, 200, 1, 497) for key in maker.take_part(count, 1)]
