@@ -59,12 +59,16 @@ def read_in_halves(learner: Learner, path: Path) -> Generator[int]:
 
 def _first_half(file: BinaryIO, target: int, helper: "_Helper") -> Iterator[bytes]:
     """Yield the bytes up to where the other program begins."""
-    while file.tell() + BLOCK_BYTES <= target:
-        yield file.read(BLOCK_BYTES)
+    # A file that is cut meanwhile has no more bytes than it has.
+    while file.tell() + BLOCK_BYTES <= target and (piece := file.read(BLOCK_BYTES)):
+        yield piece
     cut = helper.cut()
-    if cut is not None:
-        while (left := cut.offset + 1 - file.tell()) > 0:
-            yield file.read(min(left, BLOCK_BYTES))
+    if cut is None:
+        return
+    while (left := cut.offset + 1 - file.tell()) > 0 and (
+        piece := file.read(min(left, BLOCK_BYTES))
+    ):
+        yield piece
 
 
 def _join(learner: Learner, helper: "_Helper") -> bool:

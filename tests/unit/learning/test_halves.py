@@ -203,6 +203,15 @@ def test_a_file_without_a_second_half_is_read_by_one(large: Path) -> None:
     assert learner.shape(rename_keys=False).bytes == large.stat().st_size
 
 
+def test_a_file_that_is_cut_while_it_is_read_ends(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halves, "_HEAD_START_BYTES", 10 * large.stat().st_size)
+    learner = Learner()
+    list(read_in_halves(learner, large))
+    assert learner.shape(rename_keys=False).bytes == large.stat().st_size
+
+
 def test_a_helper_that_dies_costs_nothing_but_time(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,112 @@
+"""How fast learning is against a parser that only looks, and that its memory does not grow."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import ijson
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from harness.learning import learn_file
+from synthetic import generate
+
+REPOSITORY = Path(__file__).parents[2]
+SIZE_BYTES = 60_000_000
+LEAST_RATIO = 1.0
+LEAST_RATIO_OF_ONE = 0.5
+CEILING_RSS_KB = 100_000
+ROUNDS = 3
+
+# VmHWM and not ru_maxrss: that one also remembers the test's own process, from before the exec.
+# The program for the second half of the file is new, so that ru_maxrss is its own.
+MEASURE = """
+import re, resource, sys
+from pathlib import Path
+from harness.learning import learn_file
+path = Path(sys.argv[1])
+shape = learn_file(path, rename_keys=False, progress=lambda *_: None)
+assert shape.bytes == path.stat().st_size
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def snapshot_of(folder: Path, size_bytes: int) -> Path:
+    path = folder / f"{size_bytes}.json"
+    with path.open("wb") as sink:
+        sink.writelines(generate("hero_snapshot", size_bytes=size_bytes, seed=7))
+    return path
+
+
+def learn(path: Path) -> None:
+    learn_file(path, rename_keys=False, progress=lambda *_: None)
+
+
+def look_at_events(path: Path) -> None:
+    with path.open("rb") as source:
+        for _ in ijson.basic_parse(source, use_float=True):
+            pass
+
+
+def seconds(clock: Callable[[], float], call: Callable[[], object]) -> float:
+    began = clock()
+    call()
+    return clock() - began
+
+
+def ratio(clock: Callable[[], float], path: Path) -> float:
+    """Return the speed against ijson's: the best of rounds in turns, for others work here too."""
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        ours.append(seconds(clock, lambda: learn(path)))
+        theirs.append(seconds(clock, lambda: look_at_events(path)))
+    return min(theirs) / min(ours)
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return snapshot_of(tmp_path_factory.mktemp("learn"), SIZE_BYTES)
+
+
+@pytest.mark.slow
+def test_speed_against_ijson(benchmark: BenchmarkFixture, snapshot: Path) -> None:
+    benchmark(learn, snapshot)
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("one processor has no room for two programs")
+    found = ratio(time.perf_counter, snapshot)
+    benchmark.extra_info["ratio"] = round(found, 2)
+    assert found >= LEAST_RATIO
+
+
+@pytest.mark.slow
+def test_speed_of_one_program_against_ijson(
+    benchmark: BenchmarkFixture, snapshot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    benchmark(learn, snapshot)
+    found = ratio(time.process_time, snapshot)
+    benchmark.extra_info["ratio"] = round(found, 2)
+    assert found >= LEAST_RATIO_OF_ONE
+
+
+def peaks_kb(path: Path) -> tuple[int, int]:
+    """Return the resident high-water marks of a Python that learns a file, and of its helper."""
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    run = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    first, second = run.stdout.split()
+    return int(first), int(second)
+
+
+@pytest.mark.slow
+def test_memory_is_flat_from_10_mb_to_1_gb(tmp_path: Path) -> None:
+    found = {}
+    for megabytes in (10, 100, 1000):
+        path = snapshot_of(tmp_path, megabytes * 1_000_000)
+        found[megabytes] = peaks_kb(path)
+        path.unlink()
+    assert max(max(peaks) for peaks in found.values()) <= CEILING_RSS_KB
+    assert max(found[1000]) <= max(found[100]) * 1.1
