@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from synthetic.learning.census import IS_FLOAT, WIDTHS, Census, TextCensus
 from synthetic.learning.drafts import Draft, TextDraft, add_size, merge_cells, width_of
 from synthetic.learning.grouping import Grouping, Table, grouped
+from synthetic.learning.histograms import Cells
 from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, STRING
 from synthetic.scan.paths import DEEPER_NODE
 
@@ -37,7 +39,8 @@ class Settled:
 def settled(census: Census) -> Settled:
     """Return the drafts of a census, with all that was counted in them."""
     numbers = census.numbers()
-    table = _table(census, numbers)
+    strings = census.strings.lengths.cells()
+    table = _table(census, numbers, strings)
     grouping = grouped(census.tree, table)
     of_nodes = grouping.of_nodes
     kinds = dict(enumerate(table[DEEPER_NODE].tolist()))
@@ -46,8 +49,8 @@ def settled(census: Census) -> Settled:
         found = _of(of_nodes, node).numbers
         class_ = (number[0], number[1], number[2])
         found[class_] = found.get(class_, 0) + count
-    _put_texts(census.strings, of_nodes, are_keys=False)
-    _put_texts(census.keys, of_nodes, are_keys=True)
+    _put_texts(census.strings, strings, of_nodes, are_keys=False)
+    _put_texts(census.keys, census.keys.lengths.cells(), of_nodes, are_keys=True)
     for owner, cells in census.openings.sizes.cells().items():
         draft = _of(of_nodes, owner // 2)
         merge_cells(draft.objects if owner % 2 else draft.arrays, cells)
@@ -82,21 +85,31 @@ def _of(of_nodes: list[Draft | None], node: int) -> Draft:
     return draft
 
 
-def _table(census: Census, numbers: dict[tuple[int, int, int, int], int]) -> Table:
+def _table(
+    census: Census,
+    numbers: Mapping[tuple[int, int, int, int], int],
+    strings: Mapping[int, Cells],
+) -> Table:
     """Return how many values there are, by node and by kind."""
     table = np.zeros((len(census.tree), KINDS), np.intp)
     for code, count in census.others.totals().items():
         table[divmod(code, KINDS)] += count
     for (node, flags, _, _), count in numbers.items():
         table[node, FLOAT if flags & IS_FLOAT else INTEGER] += count
-    for owner, cells in census.strings.lengths.cells().items():
+    for owner, cells in strings.items():
         table[owner // WIDTHS, STRING] += sum(count for count, _ in cells.values())
     return table
 
 
-def _put_texts(texts: TextCensus, of_nodes: list[Draft | None], *, are_keys: bool) -> None:
+def _put_texts(
+    texts: TextCensus,
+    lengths: Mapping[int, Cells],
+    of_nodes: list[Draft | None],
+    *,
+    are_keys: bool,
+) -> None:
     extra_bytes, escaped = texts.extra_bytes.totals(), texts.escaped.totals()
-    for owner, cells in texts.lengths.cells().items():
+    for owner, cells in lengths.items():
         node, width = divmod(owner, WIDTHS)
         draft = _of(of_nodes, node)
         text = (draft.keys if are_keys else draft.strings).setdefault(width, TextDraft())

@@ -18,7 +18,7 @@ Table = NDArray[np.intp]
 _ALIKE: Final = (1 << INTEGER | 1 << FLOAT, 1 << TRUE | 1 << FALSE)
 """Kinds, as bits, that make no difference to how values look."""
 _MOST_KEYS: Final = 32
-"""Objects of more keys look alike."""
+"""Objects of more keys look like no others."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,15 +98,18 @@ class _Groups:
     def _look(self, nodes: Sequence[int]) -> Look:
         kinds = 0
         keys: set[str] = set()
+        is_large = False
         for node in nodes:
             kinds |= self._looks[node]
             keys.update(self._tree.children(node))
+            is_large |= self._tree.is_map(node)
         kinds &= ~(1 << NULL)
         for alike in _ALIKE:
             kinds |= alike if kinds & alike else 0
         return Look(
             kinds=kinds,
-            keys=frozenset(keys) if len(keys) <= _MOST_KEYS else frozenset(),
+            # Large objects say nothing of the keys above them, which may be names of tables.
+            keys=frozenset(keys) if len(keys) <= _MOST_KEYS and not is_large else nodes[0],
             are_containers=kinds > 0 and not kinds & ~(1 << OPEN_ARRAY | 1 << OPEN_OBJECT),
         )
 

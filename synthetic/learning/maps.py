@@ -32,13 +32,13 @@ class Look:
 
     Attributes:
         kinds: their kinds, as bits.
-        keys: those of the objects among them.
+        keys: those of the objects among them; a number of its own where these are many.
         are_containers: whether all of them are arrays or objects.
 
     """
 
     kinds: int
-    keys: frozenset[str]
+    keys: frozenset[str] | int
     are_containers: bool
 
 

@@ -21,6 +21,9 @@ class NodeTable:
         self._numbers = np.full(1 << self._bits, -1, np.intp)
         self._used = 0
 
+    def __len__(self) -> int:
+        return self._used
+
     def find(self, hashes: Hashes) -> Places:
         """Return the number of each hash, or -1."""
         slots = (hashes >> np.uint64(64 - self._bits)).astype(np.intp)

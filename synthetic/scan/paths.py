@@ -18,8 +18,10 @@ DEEPER_NODE: Final = 1
 DEEPEST: Final = 64
 """Values below so many containers share one node."""
 
-_CROWDS: Final = ((4096, 256), (16384, 32))
+_CROWDS: Final = ((2048, 256), (4096, 64), (8192, 16), (16384, 8))
 """An object is a map from so many different keys on, while there are fewer nodes than this."""
+_OUTER_LIMITS: Final = (256, 64, 24)
+"""But those that few others are around may have so many keys however many nodes there are."""
 _CONTAINERS_WEIGH: Final = 4
 """A key of an array or an object counts for so many: below it there are nodes again."""
 _ELEMENT: Final = np.uint64(0xA5A5_0001)
@@ -94,7 +96,7 @@ class PathTree:
         self._elements: dict[int, int] = {}
         self._map_values: dict[int, int] = {}
         self._is_map = np.zeros(64, np.bool_)
-        self._map_paths: set[int] = set()
+        self._map_table = NodeTable()
         self._map_hints = np.zeros(1 << 12, np.bool_)
         self._open_paths = np.empty(0, np.uint64)
         self._open_nodes = np.empty(0, np.intp)
@@ -115,7 +117,7 @@ class PathTree:
 
     def has_maps(self) -> bool:
         """Whether any node is a map so far."""
-        return bool(self._map_paths)
+        return len(self._map_table) > 0
 
     def children(self, node: int) -> dict[str, int]:
         """Return a node's children by key; of a map, those from before it was known to be one."""
@@ -137,7 +139,7 @@ class PathTree:
         """
         paths, nodes = [int(_ROOT_PATH)], [ROOT_NODE]
         for raw_key in raw_keys[1:]:
-            is_map = paths[-1] in self._map_paths
+            is_map = self._map_table.get(paths[-1]) >= 0
             step = _ELEMENT if raw_key is None else _ANY if is_map else _step_of(raw_key)
             path = int(mixed(np.array([step]), np.array([paths[-1]], np.uint64))[0])
             node = self._table.get(path)
@@ -236,7 +238,7 @@ class PathTree:
         self, steps: Hashes, around: Hashes, contexts: Kinds, owners: Places | None = None
     ) -> Hashes:
         """Return the paths of steps from what is around; `contexts` are of these, or of owners."""
-        if self._map_paths:
+        if len(self._map_table):
             in_map = self._map_hints.take((around >> _HINT_SHIFT).astype(np.intp)).nonzero()[0]
             if len(in_map):
                 at = in_map if owners is None else owners.take(in_map)
@@ -247,11 +249,7 @@ class PathTree:
         return mixed(steps, around)
 
     def _are_map_paths(self, paths: Hashes) -> Flags:
-        found = np.zeros(len(paths), np.bool_)
-        for path in np.unique(paths).tolist():
-            if path in self._map_paths:
-                found |= paths == np.uint64(path)
-        return found
+        return self._map_table.find(paths) >= 0
 
     def _add(
         self, block: Block, steps: _Steps, missing: Places, paths: Hashes, container_paths: Hashes
@@ -263,7 +261,7 @@ class PathTree:
         around = container_paths.take(steps.owners.take(new))
         is_element = block.contexts.take(steps.tokens.take(new)) != OBJECT
         is_keyed = ~is_element
-        if self._map_paths:
+        if len(self._map_table):
             is_keyed &= ~self._are_map_paths(around)
         kinds = block.kinds.take(steps.tokens.take(new))
         weights = np.where(kinds <= OPEN_ARRAY, _CONTAINERS_WEIGH, 1)
@@ -284,7 +282,7 @@ class PathTree:
             if keyed:
                 self._weights[parent] += weight
             self._table.add(path, number)
-            if path in self._map_paths:
+            if self._map_table.get(path) >= 0:
                 self._is_map[number] = True
         return True
 
@@ -293,20 +291,25 @@ class PathTree:
 
         `around` are the paths that new keys belong to, once for each, and `weights` are theirs.
         """
-        limit = next((keys for nodes, keys in _CROWDS if len(self) < nodes), 0)
         owners, numbers = np.unique(around, return_inverse=True)
         added = np.bincount(numbers, weights, minlength=len(owners))
         has_made = False
         for path, weight in zip(owners.tolist(), added.tolist(), strict=True):
             node = self._table.get(path)
-            if weight + (self._weights[node] if node >= 0 else 0) <= limit:
+            if weight + (self._weights[node] if node >= 0 else 0) <= self._most_keys(node):
                 continue
             has_made = True
-            self._map_paths.add(path)
+            self._map_table.add(path, 1)
             self._map_hints[path >> int(_HINT_SHIFT)] = True
             if node >= 0:
                 self._is_map[node] = True
         return has_made
+
+    def _most_keys(self, node: int) -> int:
+        """Return how many keys objects of a node, or of a new one, may have and be no map."""
+        limit = next((keys for nodes, keys in _CROWDS if len(self) < nodes), 0)
+        depth = self.nodes[node].depth if node >= 0 else len(_OUTER_LIMITS)
+        return max(limit, _OUTER_LIMITS[depth]) if depth < len(_OUTER_LIMITS) else limit
 
     def _reach(self, parent: int, raw_key: bytes | None, *, is_element: bool) -> int:
         """Return the node that is reached by a key, or as any element or value of a map."""
