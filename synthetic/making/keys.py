@@ -7,18 +7,15 @@ from typing import Final
 
 from synthetic.making.filling_holes import Filler
 from synthetic.making.holes import capacity, counted
-from synthetic.making.quotas import MOST_WEIGHT, Quota, Share, Sizes
-from synthetic.making.shuffling import Shuffler, in_turn
+from synthetic.making.quotas import MOST_WEIGHT, Quota, Sizes
+from synthetic.making.recurring import Recurring
+from synthetic.making.shuffling import Shuffler
 from synthetic.making.texts import TextClass
 from synthetic.shape import Strings
 
-_MOST_KEPT: Final = 4096
 _ROOM: Final = 2
 """So many times as many keys as are needed must be possible where several bins share them."""
 _MOST_LONGER: Final = 12
-_TOGETHER: Final = 2
-"""So many maps in a row have the same keys where nothing is known: what is alike is together."""
-_SOON: Final = 2048
 
 
 class KeyPool:
@@ -41,83 +38,6 @@ class KeyPool:
                 made += self._filler.fill_texts([template] * (number + 1), has_keys=True)
             keys.append(made[number])
         return keys
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Recurring:
-    """Keys about as common as each other.
-
-    Attributes:
-        number: how many there are.
-        uses: how often they are used in all.
-        share: dealt, the part of all keys that they are.
-        moves: dealt, in how many maps others of them come than in the map before.
-
-    """
-
-    number: int
-    uses: int
-    share: Share
-    moves: Share
-
-
-def _recurring(strings: Strings, total: int, keys_per_key: int) -> tuple[list[_Recurring], int]:
-    """Return the keys that recur, from the commonest on, and how many of all are new each time.
-
-    For each key there are `keys_per_key` in the text, with those in its value.
-    """
-    distinct = total if strings.distinct is None else strings.distinct
-    if 10 * distinct >= 9 * total:
-        return [], total
-    pieces: list[tuple[int, int]] = []
-    left = total
-    for index, uses in enumerate(strings.commonest):
-        number = 1 << index
-        if not uses or number >= distinct or uses >= left:
-            break
-        pieces.append((number, uses))
-        distinct -= number
-        left -= uses
-    kept = min(max(distinct, 1), _MOST_KEPT)
-    fresh = max(distinct - kept, 0)
-    pieces.append((kept, max(left - fresh, 1)))
-    spacing = total * keys_per_key
-    moves = _moves(pieces, fresh, total, spacing, strings.met_again)
-    found = [
-        _Recurring(
-            number=number,
-            uses=uses,
-            share=Share(uses, total),
-            moves=Share(moves if _is_cold(number, uses, spacing) else 1000, 1000),
-        )
-        for number, uses in pieces
-    ]
-    return found, fresh
-
-
-def _is_cold(number: int, uses: int, spacing: int) -> bool:
-    """Whether between two uses of a key, if all come in turn, there are many others."""
-    return number * spacing > _SOON * uses
-
-
-def _moves(
-    pieces: Sequence[tuple[int, int]],
-    fresh: int,
-    total: int,
-    spacing: int,
-    met_again: float | None,
-) -> int:
-    """Return in how many maps of a thousand other keys come than in the map before.
-
-    Keys that come in turn are met again too late. So the same ones come in some maps in a row, such
-    that as many are met again soon as the shape says.
-    """
-    if met_again is None:
-        return 1000 // _TOGETHER
-    late = total - int(total * met_again) - fresh
-    late -= sum(number for number, uses in pieces if not _is_cold(number, uses, spacing))
-    cold = sum(uses for number, uses in pieces if _is_cold(number, uses, spacing))
-    return min(max(1000 * late // max(cold, 1), 1), 1000)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,10 +81,8 @@ class Keys:
         self._pool = kit.pool
         self._shuffler = kit.shuffler
         self._counted: dict[bytes, bytes] = {}
-        self._recurring, fresh = _recurring(strings, self._quota.total, keys_per_key)
-        self._fresh = Share(fresh, self._quota.total)
-        self._kept: list[list[bytes]] = []
-        self._used = [0] * len(self._recurring)
+        self._recurring = Recurring(strings, self._quota.total, keys_per_key)
+        self._kept: list[bytes] = []
         self._taken = 0
 
     def make_room(self, most: int) -> None:
@@ -189,42 +107,27 @@ class Keys:
             return self._new(count, weight)
         first = self._taken
         self._taken += count
-        kept = [*itertools.chain(*self._keep())][first : first + count]
+        kept = self._keep()[first : first + count]
         return kept + self._new(count - len(kept), weight)
-
-    def _keep(self) -> list[list[bytes]]:
-        """Return the keys that recur, from the commonest on."""
-        if self._recurring and not self._kept:
-            # The others make up for what is too much in the commonest.
-            templates = [
-                self._new(each.number, min(max(each.uses // each.number, 1), MOST_WEIGHT))
-                for each in self._recurring
-            ]
-            keys = iter(self._pool.keys([*itertools.chain(*templates)]))
-            self._kept = [list(itertools.islice(keys, len(each))) for each in templates]
-        return self._kept
 
     def take(self, lengths: Sequence[int], weight: int) -> list[bytes]:
         """Return the keys, with their quotes, of maps of so many keys, one map after the other."""
-        if not self._recurring:
+        if not self._recurring.sizes or not lengths:
             return self._new(sum(lengths), weight)
-        self._keep()
-        made: list[bytes] = []
-        last = len(self._kept) - 1
-        for length in lengths:
-            left = length - self._fresh.of(length, weight, most=length)
-            new = length - left
-            for index, (kept, each) in enumerate(zip(self._kept, self._recurring, strict=True)):
-                number = min(left, len(kept))
-                if index < last:
-                    number = each.share.of(length, weight, most=number)
-                made += in_turn(kept, self._used[index], number)
-                if number and each.moves.of(1):
-                    self._used[index] += number
-                left -= number
-            if new + left:
-                made += self._new(new + left, weight)
-        return made
+        chosen, new = self._recurring.chosen(lengths, weight)
+        keys = self._keep() + self._new(new, weight)
+        return [keys[number] for number in chosen]
+
+    def _keep(self) -> list[bytes]:
+        """Return the keys that recur, from the commonest on."""
+        if not self._kept and self._recurring.sizes:
+            # The others make up for what is too much in the commonest.
+            pieces = zip(self._recurring.sizes, self._recurring.uses, strict=True)
+            templates = [
+                self._new(size, min(max(uses // size, 1), MOST_WEIGHT)) for size, uses in pieces
+            ]
+            self._kept = self._pool.keys([*itertools.chain(*templates)])
+        return self._kept
 
     def _new(self, count: int, weight: int) -> list[bytes]:
         keys: list[bytes] = []

@@ -16,6 +16,10 @@ _PLAIN: Final = 24
 _MOST: Final = 1 << 30
 """Counts are halved until their sum is below, so that products of three fit into 64 bits."""
 
+_MOST_MORE: Final = 4
+"""A choice is drawn at most so many times its share at once, lest all that is large and owed comes
+together."""
+
 MOST_WEIGHT: Final = 1 << 11
 MOST_DRAWN: Final = 1 << 20
 
@@ -83,7 +87,8 @@ class Quota:
         owed = [
             before + share * each for before, each in zip(self._plain, self.counts, strict=True)
         ]
-        drawn = [max(each, 0) // unit for each in owed]
+        most = [_MOST_MORE * (1 + count * each // self.total) for each in self.counts]
+        drawn = [min(max(each, 0) // unit, limit) for each, limit in zip(owed, most, strict=True)]
         missing = count - sum(drawn)
         if missing:
             rest = [each - number * unit for each, number in zip(owed, drawn, strict=True)]
@@ -95,7 +100,8 @@ class Quota:
     def _draw_many(self, count: int, weight: int) -> list[int]:
         unit = self.total * weight
         owed = self._owed + self._array * (count * weight)
-        drawn = np.maximum(owed, 0) // unit
+        most = _MOST_MORE * (1 + self._array * count // self.total)
+        drawn = np.minimum(np.maximum(owed, 0) // unit, most)
         missing = count - int(drawn.sum())
         if missing:
             rest = owed - drawn * unit
