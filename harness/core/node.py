@@ -92,6 +92,12 @@ def quote_option(word: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", word) + '"'
 
 
+def with_options(environment: Mapping[str, str], *words: str) -> dict[str, str]:
+    """Return an environment whose `NODE_OPTIONS` have more words, before those of its own."""
+    own = environment.get(OPTIONS, "")
+    return {**environment, OPTIONS: " ".join([*words, own]).strip()}
+
+
 def fitting_mib(memory_limit_bytes: int) -> int:
     """Return the heap limit in MiB that leaves room for the rest of Node.js in a sandbox."""
     return max(1, int(memory_limit_bytes * _FITTING_SHARE) // _MIB)

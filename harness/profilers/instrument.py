@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from harness.core.errors import NoVerdictError
+from harness.profilers.folders import make_folder
 from harness.sandbox.contract import MountRequest, Order
 
 # Beside the captures stand what is rendered of them: together, 50 MB of evidence at most.
@@ -55,11 +55,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
             NoVerdictError: the folder cannot be made.
 
         """
-        folder = self.folder.absolute()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise NoVerdictError(f"{folder} cannot be made: {error.strerror}") from error
+        folder = make_folder(self.folder)
         memray = lent_memray()
         own = order.environment.get("PYTHONPATH", self.image_path)
         added = {

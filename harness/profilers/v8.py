@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from harness.core.errors import NoVerdictError
-from harness.core.node import OPTIONS, quote_option
+from harness.core.node import quote_option, with_options
 from harness.core.profile import Moment, Profile, Profiler, merge_sites
+from harness.profilers.folders import make_folder
 from harness.profilers.v8_report import reported_heaps, strip_reports
 from harness.profilers.v8_state import (
     Beat,
@@ -58,12 +58,7 @@ class V8Instrument(msgspec.Struct, frozen=True, kw_only=True):
             NoVerdictError: the folder cannot be made.
 
         """
-        folder = self.folder.absolute()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise NoVerdictError(f"{folder} cannot be made: {error.strerror}") from error
-        return instrument(order, folder)
+        return instrument(order, make_folder(self.folder))
 
 
 def instrument(order: Order, capture_folder: Path) -> Order:
@@ -71,13 +66,8 @@ def instrument(order: Order, capture_folder: Path) -> Order:
 
     The worker's own ``NODE_OPTIONS`` stay.
     """
-    words = ["--require", quote_option(str(_PRELOAD))]
-    own = order.environment.get(OPTIONS, "")
-    environment = {
-        **order.environment,
-        OPTIONS: " ".join([*words, own]).strip(),
-        CAPTURE: str(capture_folder),
-    }
+    own = with_options(order.environment, "--require", quote_option(str(_PRELOAD)))
+    environment = {**own, CAPTURE: str(capture_folder)}
     mounts = (
         *order.mounts,
         MountRequest(path=_PRELOAD.parent),

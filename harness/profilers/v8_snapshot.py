@@ -6,9 +6,10 @@ from typing import Final
 
 import msgspec
 
-from harness.core.errors import InputError, NoVerdictError
-from harness.core.node import OPTIONS, heap_limit, is_node, quote_option
+from harness.core.errors import InputError
+from harness.core.node import OPTIONS, heap_limit, is_node, quote_option, with_options
 from harness.core.units import format_bytes
+from harness.profilers.folders import make_folder
 from harness.sandbox.contract import MountRequest, Order
 
 # Measured: writing it takes 12 to 24 times the heap's limit of resident memory, the more the
@@ -53,14 +54,9 @@ class HeapSnapshotInstrument(msgspec.Struct, frozen=True, kw_only=True):
             NoVerdictError: the folder cannot be made.
 
         """
-        folder = self.folder.absolute()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise NoVerdictError(f"{folder} cannot be made: {error.strerror}") from error
+        folder = make_folder(self.folder)
         words = ("--heapsnapshot-near-heap-limit=1", quote_option(f"--diagnostic-dir={folder}"))
-        own = order.environment.get(OPTIONS, "")
-        environment = {**order.environment, OPTIONS: " ".join([*words, own]).strip()}
+        environment = with_options(order.environment, *words)
         mounts = (*order.mounts, MountRequest(path=folder, writable=True))
         return msgspec.structs.replace(order, environment=environment, mounts=mounts)
 
