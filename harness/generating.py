@@ -8,20 +8,18 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from harness.core.case import Snapshot
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.units import format_bytes
+from harness.reading import ByteProgress
 from harness.store import replacing
 from synthetic import MOST_SHAPE_BYTES, SHAPES, Generator, built_in, of_document
 
 _GZIP: Final = 31
 """For zlib: its largest window, in the form of gzip; the time of the file is left out."""
 _GZIP_LEVEL: Final = 6
-
-# Told what is being done, the bytes done so far and the bytes in all.
-ByteProgress: TypeAlias = Callable[[str, int, int], None]
 
 
 class _Packer(Protocol):

@@ -2,11 +2,12 @@
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from harness.core.errors import InputError, NoVerdictError
+from harness.reading import ByteProgress, pieces_of
 from harness.store import publish
 from synthetic.learning.halves import can_be_halved, read_in_halves
 from synthetic.learning.learner import Learner
@@ -20,9 +21,6 @@ _GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 31
 """For zlib: its largest window, in the form of gzip."""
 
-# Told what is being done, the bytes done so far and the bytes in all.
-ByteProgress: TypeAlias = Callable[[str, int, int], None]
-
 
 def learn_file(path: Path, *, rename_keys: bool, progress: ByteProgress) -> "Shape":
     """Return the shape of the snapshot in a file.
@@ -32,13 +30,14 @@ def learn_file(path: Path, *, rename_keys: bool, progress: ByteProgress) -> "Sha
 
     """
     learner = Learner()
+    doing = f"Learning {path.name}"
     try:
         if can_be_halved(path) and not _is_packed(path):
             total = path.stat().st_size
             for done in read_in_halves(learner, path):
-                progress(f"Learning {path.name}", done, total)
+                progress(doing, done, total)
         else:
-            for _ in learner.read(_even(_unpacked(_pieces(path, progress)))):
+            for _ in learner.read(_even(_unpacked(pieces_of(path, doing, progress)))):
                 pass
     except InvalidJsonError as error:
         raise InputError(f"{path} is no JSON: {error}") from None
@@ -52,16 +51,6 @@ def learn_file(path: Path, *, rename_keys: bool, progress: ByteProgress) -> "Sha
 def _is_packed(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(len(_GZIP)) == _GZIP
-
-
-def _pieces(path: Path, progress: ByteProgress) -> Iterator[bytes]:
-    done = 0
-    with path.open("rb") as file:
-        total = path.stat().st_size  # nothing where it is a pipe
-        while piece := file.read(BLOCK_BYTES):
-            yield piece
-            done += len(piece)
-            progress(f"Learning {path.name}", done, max(done, total))
 
 
 def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -33,9 +33,9 @@ from harness.core.scaling import ScalingLaw, probes, scaling_laws
 from harness.core.scenario import Scenario
 from harness.core.verdict import Verdict, verdict_of
 from harness.execution import Executor
-from harness.generating import ByteProgress
 from harness.leak_pass import LeakPass, leaks_to_name
 from harness.orders import OrderMaker
+from harness.reading import ByteProgress, until_stopped
 from harness.sandbox.contract import Sandbox
 from harness.snapshots import ProbeMaker, invalid_json_at
 from harness.store import REPORT, Store, publish
@@ -244,13 +244,7 @@ class Replay:
 
     def _told(self, stop: Callable[[], bool]) -> ByteProgress:
         """Return what tells how far a file has been read, until the replay is to stop."""
-
-        def told(what: str, done: int, total: int) -> None:
-            if stop():
-                raise InterruptedRunError("stopped in the middle of a file")
-            self._progress.bytes(what, done, total)
-
-        return told
+        return until_stopped(self._progress.bytes, stop, "stopped in the middle of a file")
 
     def _laws(self, runs: Sequence[Run]) -> tuple[ScalingLaw, ...]:
         return scaling_laws(runs, self._plan.scenario.limits.memory)

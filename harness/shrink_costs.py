@@ -1,11 +1,10 @@
 """What a snapshot's values cost a worker, so that the costliest are the first to go."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from harness.core.errors import InterruptedRunError
-from synthetic.scan.scanner import BLOCK_BYTES
+from harness.reading import ByteProgress, pieces_of, until_stopped
 from synthetic.shrinking.costs import Costs, TextCosts
 from synthetic.shrinking.retained import retained_costs
 from synthetic.xray.interpreters import UnknownInterpreterError, interpreter_at
@@ -13,9 +12,7 @@ from synthetic.xray.interpreters import UnknownInterpreterError, interpreter_at
 _PARSER = "json"
 
 
-def parse_costs(
-    snapshot: Path, *, progress: Callable[[str, int, int], None], stop: Callable[[], bool]
-) -> Costs:
+def parse_costs(snapshot: Path, *, progress: ByteProgress, stop: Callable[[], bool]) -> Costs:
     """Return what a full parse of a snapshot would cost by path; of text where it is not known.
 
     The worker may parse otherwise, or not be Python at all: what counts here is only that many
@@ -29,17 +26,6 @@ def parse_costs(
         model = interpreter_at(sys.executable).model
     except UnknownInterpreterError:
         return TextCosts()
-    return retained_costs(_pieces(snapshot, progress, stop), model, _PARSER)
-
-
-def _pieces(
-    file: Path, progress: Callable[[str, int, int], None], stop: Callable[[], bool]
-) -> Iterator[bytes]:
-    done, total = 0, file.stat().st_size
-    with file.open("rb", buffering=0) as source:
-        while piece := source.read(BLOCK_BYTES):
-            yield piece
-            done += len(piece)
-            progress(f"Predicting what {file.name} costs", done, max(done, total))
-            if stop():
-                raise InterruptedRunError("stopped between two checks")
+    told = until_stopped(progress, stop, "stopped between two checks")
+    pieces = pieces_of(snapshot, f"Predicting what {snapshot.name} costs", told)
+    return retained_costs(pieces, model, _PARSER)

@@ -3,25 +3,24 @@
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from harness.core.answer import JsonCosts, PathShare
+from harness.reading import ByteProgress, pieces_of
 from synthetic.scan.errors import InvalidJsonError
-from synthetic.scan.scanner import BLOCK_BYTES
 from synthetic.xray.examination import XRay, examine
 from synthetic.xray.interpreters import Interpreter, UnknownInterpreterError, interpreter_at
 
 TOP_PATHS: Final = 5
 _LEAST_SHARE: Final = 0.01
 _PYTHON: Final = re.compile(r"python[\d.]*")
+_DOING: Final = "Predicting what its JSON costs"
 _OWN: Final = "{python}"
 
 
-def costs_of(
-    snapshot: Path, command: Sequence[str], progress: Callable[[str, int, int], None]
-) -> JsonCosts | None:
+def costs_of(snapshot: Path, command: Sequence[str], progress: ByteProgress) -> JsonCosts | None:
     """Return what a full parse of a snapshot costs a Python worker, by the costliest paths.
 
     It is None where the command is no Python, or where there is no telling: the snapshot is no
@@ -31,7 +30,7 @@ def costs_of(
     if python is None:
         return None
     try:
-        return _summary(examine(_pieces(snapshot, progress), _asked(python)))
+        return _summary(examine(pieces_of(snapshot, _DOING, progress), _asked(python)))
     except (InvalidJsonError, OSError, UnknownInterpreterError):
         return None
 
@@ -67,13 +66,3 @@ def _summary(found: XRay) -> JsonCosts:
             if path.share >= _LEAST_SHARE
         ),
     )
-
-
-def _pieces(file: Path, progress: Callable[[str, int, int], None]) -> Iterator[bytes]:
-    done = 0
-    with file.open("rb", buffering=0) as source:
-        total = file.stat().st_size
-        while piece := source.read(BLOCK_BYTES):
-            yield piece
-            done += len(piece)
-            progress("Predicting what its JSON costs", done, max(done, total))

@@ -17,7 +17,8 @@ from harness.core.case import Snapshot
 from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
 from harness.core.scenario import SnapshotSource
 from harness.core.units import format_megabytes
-from harness.generating import ByteProgress, generator_of, write_snapshot
+from harness.generating import generator_of, write_snapshot
+from harness.reading import ByteProgress
 from synthetic import Generator
 
 _CHUNK_BYTES: Final = 1024 * 1024

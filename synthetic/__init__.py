@@ -1,7 +1,6 @@
 """Make synthetic snapshots: JSON exports like those that kill workers, of any size."""
 
 from synthetic.generation import (
-    MOST_SHAPE_BYTES,
     SHAPES,
     VERSION,
     Generator,
@@ -10,6 +9,7 @@ from synthetic.generation import (
     generate,
     of_document,
 )
+from synthetic.making.reading import MOST_SHAPE_BYTES
 
 __all__ = [
     "MOST_SHAPE_BYTES",

@@ -7,19 +7,8 @@ from importlib import resources
 
 from synthetic.hero_snapshot import hero_snapshot
 from synthetic.making.making import MAKING_VERSION, make
-from synthetic.making.reading import MOST_SHAPE_BYTES, read_shape
+from synthetic.making.reading import read_shape
 from synthetic.shape import Shape
-
-__all__ = [
-    "MOST_SHAPE_BYTES",
-    "SHAPES",
-    "VERSION",
-    "Generator",
-    "UnknownShapeError",
-    "built_in",
-    "generate",
-    "of_document",
-]
 
 _HERO_SNAPSHOT = "hero_snapshot"
 _FOLDER = "shapes"

@@ -18,11 +18,11 @@ from harness.cli.image import check_image
 from harness.cli.output import unheard
 from harness.cli.progress import AnyProgress, progress_on
 from harness.core.case import Case, Snapshot, cases_of
-from harness.core.errors import InputError, InterruptedRunError, NoVerdictError
+from harness.core.errors import InputError, NoVerdictError
 from harness.core.report import Report
 from harness.core.scenario import Scenario
-from harness.generating import ByteProgress
 from harness.orders import OrderMaker
+from harness.reading import ByteProgress, until_stopped
 from harness.replay import Plan, Replay
 from harness.reporters.document import render_json
 from harness.reporters.junit import render_junit
@@ -127,12 +127,7 @@ def _snapshots(
 
 
 def _told(progress: AnyProgress, stop: Callable[[], bool]) -> ByteProgress:
-    def told(what: str, done: int, total: int) -> None:
-        if stop():
-            raise InterruptedRunError("stopped before any run")
-        progress.bytes(what, done, total)
-
-    return told
+    return until_stopped(progress.bytes, stop, "stopped before any run")
 
 
 def _probes(request: Request, progress: AnyProgress, stop: Callable[[], bool]) -> ProbeMaker | None:

@@ -1,7 +1,7 @@
 """`oomproof xray`: which part of a snapshot costs how much memory, predicted from its text."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,6 +67,7 @@ def examined(
 ) -> "XRay":
     """Return the x-ray of a file; raises InputError where there can be none."""
     from harness.core.errors import InputError
+    from harness.reading import pieces_of
     from synthetic.scan.errors import InvalidJsonError
     from synthetic.xray.examination import examine
     from synthetic.xray.interpreters import UnknownInterpreterError, interpreter_at
@@ -78,20 +79,13 @@ def examined(
     if parser not in interpreter.model.parsers:
         raise InputError(f"--parser: {parser} is not installed for {python}")
     try:
-        return examine(_pieces(snapshot, progress), interpreter, parser=parser, depth=depth)
+        return examine(
+            pieces_of(snapshot, "Reading the snapshot", progress),
+            interpreter,
+            parser=parser,
+            depth=depth,
+        )
     except InvalidJsonError as error:
         raise InputError(f"{snapshot} is no JSON: {error}") from None
     except OSError as error:
         raise InputError(f"{snapshot} cannot be read: {error.strerror}") from None
-
-
-def _pieces(file: Path, progress: Callable[[str, int, int], None]) -> Iterator[bytes]:
-    from synthetic.scan.scanner import BLOCK_BYTES
-
-    done = 0
-    with file.open("rb", buffering=0) as source:
-        total = file.stat().st_size
-        while piece := source.read(BLOCK_BYTES):
-            yield piece
-            done += len(piece)
-            progress("Reading the snapshot", done, max(done, total))
