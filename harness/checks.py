@@ -183,20 +183,6 @@ def _densely_sampled(order: Order) -> Order:
 class KilledCheck(_SandboxCheck):
     """A worker that runs out of memory under a limit, in the way that it did at first."""
 
-    def shows(self, snapshot: Path) -> Answer:
-        """Replay it under a limit that is larger by what two measurements may differ."""
-        return self._killed(snapshot, self._limit_bytes + self._noise_bytes)
-
-    def confirms(self, snapshot: Path) -> Answer:
-        """Replay it under the limit."""
-        return self._killed(snapshot, self._limit_bytes)
-
-    def _killed(self, snapshot: Path, limit_bytes: int) -> Answer:
-        run, ending = self._run(snapshot, limit_bytes)
-        if ending in _OUT_OF_MEMORY:
-            self._first = self._first or ending
-        return self._answer(run, shows=ending is self._first)
-
     def __init__(
         self,
         case: Case,
@@ -210,6 +196,20 @@ class KilledCheck(_SandboxCheck):
         super().__init__(case, executor, stop=stop)
         self._limit_bytes = limit_bytes
         self._noise_bytes = noise_floor_bytes(sandbox, limit_bytes)
+
+    def shows(self, snapshot: Path) -> Answer:
+        """Replay it under a limit that is larger by what two measurements may differ."""
+        return self._killed(snapshot, self._limit_bytes + self._noise_bytes)
+
+    def confirms(self, snapshot: Path) -> Answer:
+        """Replay it under the limit."""
+        return self._killed(snapshot, self._limit_bytes)
+
+    def _killed(self, snapshot: Path, limit_bytes: int) -> Answer:
+        run, ending = self._run(snapshot, limit_bytes)
+        if ending in _OUT_OF_MEMORY:
+            self._first = self._first or ending
+        return self._answer(run, shows=ending is self._first)
 
 
 class PeakCheck(_SandboxCheck):

@@ -134,10 +134,6 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: Limits = Limits()
     budget: tuple[Budget, ...] = ()
 
-    def budgets_of(self, worker: str) -> tuple[Budget, ...]:
-        """Return the budgets of one worker."""
-        return tuple(budget for budget in self.budget if budget.worker == worker)
-
 
 def read_scenario(text: str, *, source: str) -> Scenario:
     """Return the scenario in `text`; `source` names the file in errors.
