@@ -105,8 +105,7 @@ def _confirm(ceiling: Run, trials: Sequence[Run]) -> Requirement | Trial:
         case [True]:
             return Trial(limit_bytes=_pages_down(_bytes(trials[0]) * (1 - TOLERANCE)))
         case [False]:
-            factor = _FAR_ABOVE if several else 1 / (1 - TOLERANCE)
-            return Trial(limit_bytes=_pages_up(_bytes(trials[0]) * factor))
+            return Trial(limit_bytes=_pages_up(_above(ceiling, trials[0])))
         case [True, True]:
             reason = f"It passed at {_limit(trials[1])} too, so it may need less still."
             return _checked(_passed(ceiling, trials, reason), trials)
@@ -122,6 +121,17 @@ def _confirm(ceiling: Run, trials: Sequence[Run]) -> Requirement | Trial:
             return _checked(_passed(ceiling, trials, reason), trials)
         case _:
             return _checked(_passed(ceiling, trials, ""), trials)
+
+
+def _above(ceiling: Run, killed: Run) -> float:
+    """Return the limit to try after a kill."""
+    if ceiling.processes <= 1:
+        return _bytes(killed) / (1 - TOLERANCE)
+    far_bytes = _bytes(killed) * _FAR_ABOVE
+    # Once it needed no more than the upper end: the samples may have missed the moment at which
+    # all its processes held their most.
+    upper_bytes = ceiling.peak_upper_bytes or 0
+    return min(upper_bytes, far_bytes) if upper_bytes > _bytes(killed) else far_bytes
 
 
 def _bracket(ceiling: Run, trials: Sequence[Run]) -> Requirement | Trial:

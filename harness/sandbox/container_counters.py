@@ -1,7 +1,8 @@
 """The counters of a container's own group, read before they go: the engine removes it at its end.
 
 Between the end of a container's first process and the removal of its group lie some milliseconds,
-in which its counters are final. That end is heard at once, so they are mostly caught.
+in which its counters are final. That end is heard at once, so they are mostly caught. So is each
+kill on v2, in which a shell may have nothing left to do but to end.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from pathlib import Path
 from harness.sandbox.files import read_text
 from harness.sandbox.group import high_water_bytes, pids_of
 from harness.sandbox.kernel import flat_keyed, namespace_pid
-from harness.sandbox.kills import listen
+from harness.sandbox.kills import EventsNotice, listen
 from harness.sandbox.watch import Watch
 
 
@@ -35,6 +36,7 @@ class Counters:
         self._group = group
         self._version = version
         self._notice = listen(group) if version == 1 else None
+        self._news = _news_of(group) if version == 2 else None
         self._end: int | None = None
         self._watch: Watch | None = None
         self.oom_kills = 0
@@ -44,8 +46,10 @@ class Counters:
         self.are_final = False
 
     def listen(self, watch: Watch) -> None:
-        """Let `watch` hear of the container's end, so that the counters are read at once."""
+        """Let `watch` hear of kills and of the end, so that the counters are read at once."""
         self._watch = watch
+        if self._news is not None:
+            watch.add_wake(self._news.fd, self.read)
         if self._end is not None and not self._has_ended():
             watch.add_once(self._end, self.read)
 
@@ -54,8 +58,7 @@ class Counters:
         self._find_end()
         ended = self._has_ended()
         noticed = self._notice.count() if self._notice is not None else None
-        name = "memory.events" if self._version == 2 else "memory.oom_control"
-        text = read_text(self._group / name)
+        text = self._text()
         if text is None:
             return  # and what was noticed may be the removal itself
         self.oom_kills = max(self.oom_kills, flat_keyed(text).get("oom_kill", 0))
@@ -66,6 +69,13 @@ class Counters:
             return
         self.high_water_bytes = mark_bytes
         self.are_final = self.are_final or ended
+
+    def _text(self) -> str | None:
+        """Return what the kernel has counted of kills, as text."""
+        if self._news is not None:
+            return self._news.text()
+        name = "memory.events" if self._version == 2 else "memory.oom_control"
+        return read_text(self._group / name)
 
     def _find_end(self) -> None:
         if self._end is not None:
@@ -83,12 +93,21 @@ class Counters:
 
     def close(self) -> None:
         """Listen no more."""
-        if self._notice is not None:
-            self._notice.close()
-            self._notice = None
+        for listening in (self._notice, self._news):
+            if listening is not None:
+                listening.close()
+        self._notice = self._news = None
         if self._end is not None:
             os.close(self._end)
             self._end = None
+
+
+def _news_of(group: Path) -> EventsNotice | None:
+    """Return what hears of `group`, a v2 group, or None where it has no such counters."""
+    try:
+        return EventsNotice(group)
+    except OSError:
+        return None
 
 
 def _first_process(pids: Iterable[int]) -> int | None:

@@ -8,6 +8,7 @@ Documentation/admin-guide/cgroup-v1/memory.rst.
 
 import contextlib
 import os
+import select
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from typing import Final
 import msgspec
 
 from harness.core.ending import LimitReached
-from harness.sandbox.files import read_text, write_text
+from harness.sandbox.files import KernelFile, read_text, write_text
 from harness.sandbox.kernel import flat_keyed, limit_bytes
 
 # v1 charges in batches of 64 pages on each processor, and a failing charge may be a few pages
@@ -104,6 +105,38 @@ class OomNotice:
     def close(self) -> None:
         """Listen no more."""
         os.close(self._fd)
+
+
+class EventsNotice:
+    """Hears of each change of a v2 group's ``memory.events``: the kernel wakes whoever polls it.
+
+    Attributes:
+        fd: readable once something is new.
+
+    """
+
+    def __init__(self, group: Path) -> None:
+        """Listen to `group`; raises OSError where it is gone."""
+        self._file = KernelFile(group / "memory.events")
+        self._poll = select.epoll()
+        # Not for input: such a file always has some. See "memory.events" in
+        # Documentation/admin-guide/cgroup-v2.rst.
+        self._poll.register(self._file.fd, select.EPOLLPRI)
+        self.fd = self._poll.fileno()
+
+    def text(self) -> str | None:
+        """Return the counters and hear the next change; None once the group is gone."""
+        try:
+            return self._file.read()
+        except OSError:  # an open file of a group that is gone always has news
+            with contextlib.suppress(OSError):
+                self._poll.unregister(self._file.fd)
+            return None
+
+    def close(self) -> None:
+        """Listen no more; a second time does nothing."""
+        self._poll.close()
+        self._file.close()
 
 
 def listen(group: Path) -> OomNotice | None:

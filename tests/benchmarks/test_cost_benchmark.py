@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.core.ending import Ending, conclude
 from harness.core.run import Observation
@@ -22,6 +21,7 @@ from harness.sandbox.cgroup import CgroupSandbox
 from harness.sandbox.contract import Order, Sandbox
 from harness.sandbox.docker import DockerSandbox
 
+Tell = Callable[..., None]
 HOST_IMAGE = "oomproof-host:1"
 CODE = "data = [bytes(1000) for _ in range(60_000)]; import time; time.sleep(0.2)"
 
@@ -58,15 +58,6 @@ def medians(rounds: int, *calls: Callable[[], object]) -> list[float]:
     return [statistics.median(taken) for taken in seconds]
 
 
-def note(benchmark: BenchmarkFixture, **figures: object) -> None:
-    benchmark.extra_info.update(figures)
-    sys.stdout.write(f"\n{benchmark.name}: {figures}\n")
-
-
-def once(benchmark: BenchmarkFixture, call: Callable[[], object]) -> None:
-    benchmark.pedantic(call, rounds=1)  # type: ignore[no-untyped-call]
-
-
 @pytest.fixture
 def cgroup() -> Sandbox:
     sandbox = CgroupSandbox()
@@ -86,22 +77,19 @@ def docker() -> Sandbox:
 
 
 @pytest.mark.cgroup
-def test_a_cgroup_run_costs_at_most_10_ms(
-    benchmark: BenchmarkFixture, cgroup: Sandbox, tmp_path: Path
-) -> None:
+def test_a_cgroup_run_costs_at_most_10_ms(tell: Tell, cgroup: Sandbox, tmp_path: Path) -> None:
     what = order(tmp_path, "/bin/true")
     bare, sandboxed = medians(
         60, lambda: subprocess.run(["/bin/true"], check=True), lambda: run(cgroup, what)
     )
-    once(benchmark, lambda: run(cgroup, what))
     cost_ms = 1000 * (sandboxed - bare)
-    note(benchmark, bare_ms=round(1000 * bare, 2), cost_ms=round(cost_ms, 2))
+    tell(bare_ms=round(1000 * bare, 2), cost_ms=round(cost_ms, 2))
     assert cost_ms <= 10
 
 
 @pytest.mark.docker
 def test_a_docker_run_costs_no_more_than_the_engines_own_command(
-    benchmark: BenchmarkFixture, docker: Sandbox, tmp_path: Path
+    tell: Tell, docker: Sandbox, tmp_path: Path
 ) -> None:
     what = order(tmp_path, "/bin/true")
     run(docker, what)
@@ -111,9 +99,8 @@ def test_a_docker_run_costs_no_more_than_the_engines_own_command(
         lambda: subprocess.run(cli, check=True, capture_output=True),
         lambda: run(docker, what),
     )
-    once(benchmark, lambda: run(docker, what))
     ratio = by_us / by_cli
-    note(benchmark, cli_ms=round(1000 * by_cli), ours_ms=round(1000 * by_us), ratio=round(ratio, 3))
+    tell(cli_ms=round(1000 * by_cli), ours_ms=round(1000 * by_us), ratio=round(ratio, 3))
     assert ratio <= 1.0
 
 
@@ -134,7 +121,7 @@ def _docker_run(folder: Path, *command: str) -> list[str]:
 @pytest.mark.cgroup
 @pytest.mark.slow
 def test_observing_costs_at_most_1_percent_of_a_10_second_worker(
-    benchmark: BenchmarkFixture, cgroup: Sandbox, tmp_path: Path
+    tell: Tell, cgroup: Sandbox, tmp_path: Path
 ) -> None:
     """The fastest of each tell what observing takes from a worker, whatever else runs."""
     snapshot = tmp_path / "rows.json"
@@ -153,10 +140,8 @@ def test_observing_costs_at_most_1_percent_of_a_10_second_worker(
     for _ in range(5):
         alone.append(_seconds_told(cgroup, _with_interval(unseen, 600.0)))
         watched.append(_seconds_told(cgroup, unseen))
-    once(benchmark, lambda: None)
     ratio = min(watched) / min(alone)
-    note(
-        benchmark,
+    tell(
         alone_s=round(min(alone), 2),
         watched_s=round(min(watched), 2),
         ratio=round(ratio, 4),
@@ -173,13 +158,12 @@ def _seconds_told(sandbox: Sandbox, what: Order) -> float:
     return float(run(sandbox, what).output.stdout_tail)
 
 
-def test_help_answers_within_a_quarter_of_a_second(benchmark: BenchmarkFixture) -> None:
+def test_help_answers_within_a_quarter_of_a_second(tell: Tell) -> None:
     command = [str(Path(sys.executable).with_name("oomproof")), "--help"]
     if not Path(command[0]).exists():
         pytest.skip("the command is not installed beside this interpreter")
     (median,) = medians(15, lambda: subprocess.run(command, check=True, capture_output=True))
-    once(benchmark, lambda: None)
-    note(benchmark, median_s=round(median, 3))
+    tell(median_s=round(median, 3))
     assert median <= 0.25
 
 
@@ -189,21 +173,19 @@ def spread(values: Sequence[int]) -> float:
 
 @pytest.mark.cgroup
 def test_peaks_repeat_within_a_thousandth_in_a_cgroup(
-    benchmark: BenchmarkFixture, cgroup: Sandbox, tmp_path: Path
+    tell: Tell, cgroup: Sandbox, tmp_path: Path
 ) -> None:
     found = spread(_peaks(cgroup, tmp_path))
-    once(benchmark, lambda: None)
-    note(benchmark, spread_percent=round(100 * found, 4))
+    tell(spread_percent=round(100 * found, 4))
     assert found <= 0.001
 
 
 @pytest.mark.docker
 def test_peaks_repeat_within_half_a_percent_in_docker(
-    benchmark: BenchmarkFixture, docker: Sandbox, tmp_path: Path
+    tell: Tell, docker: Sandbox, tmp_path: Path
 ) -> None:
     found = spread(_peaks(docker, tmp_path))
-    once(benchmark, lambda: None)
-    note(benchmark, spread_percent=round(100 * found, 4))
+    tell(spread_percent=round(100 * found, 4))
     assert found <= 0.005
 
 
@@ -217,9 +199,7 @@ def _peaks(sandbox: Sandbox, folder: Path) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.cgroup
-def test_harness_stays_below_150_mb(
-    benchmark: BenchmarkFixture, cgroup: Sandbox, tmp_path: Path
-) -> None:
+def test_harness_stays_below_150_mb(tell: Tell, cgroup: Sandbox, tmp_path: Path) -> None:
     """The high-water mark of the whole command, for a large snapshot and a worker that prints."""
     del cgroup
     snapshot = tmp_path / "large.json"
@@ -228,8 +208,7 @@ def test_harness_stays_below_150_mb(
     found: dict[str, int] = {}
     for kind in ("cgroup", "docker") if shutil.which("docker") else ("cgroup",):
         found[kind] = _harness_peak_bytes(kind, snapshot, tmp_path)
-    once(benchmark, lambda: None)
-    note(benchmark, **{f"{kind}_mb": round(size / 1e6, 1) for kind, size in found.items()})
+    tell(**{f"{kind}_mb": round(size / 1e6, 1) for kind, size in found.items()})
     assert max(found.values()) <= 150_000_000
 
 

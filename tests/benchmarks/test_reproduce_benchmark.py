@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -20,15 +20,11 @@ from harness.sandbox.docker import DockerSandbox
 from harness.sandbox.trap import Trap
 from synthetic import generate
 
+Tell = Callable[..., None]
 MIB = 2**20
 FULL = "import json, sys\nwith open(sys.argv[1], 'rb') as file:\n    data = json.load(file)\n"
 ROUNDS = 5
 pytestmark = pytest.mark.slow
-
-
-def told(figure: str) -> None:
-    """Show a figure to who reads along with ``-s``."""
-    sys.stdout.write(f"{figure}\n")
 
 
 def written(path: Path, size_bytes: int) -> Path:
@@ -48,7 +44,9 @@ def large(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.cgroup
 @pytest.mark.docker
 @pytest.mark.parametrize("sandbox", [CgroupSandbox(), DockerSandbox()], ids=["cgroup", "docker"])
-def test_an_autopsy_adds_half_a_second_at_most(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_autopsy_adds_half_a_second_at_most(
+    sandbox: Sandbox, tmp_path: Path, tell: Tell
+) -> None:
     snapshot = written(tmp_path / "snapshot.json", 50_000_000)
     (tmp_path / "tmp").mkdir()
     (tmp_path / "full.py").write_text(FULL, "utf-8")
@@ -71,12 +69,14 @@ def test_an_autopsy_adds_half_a_second_at_most(sandbox: Sandbox, tmp_path: Path)
             assert conclude(seen.exit).ending is Ending.COMPLETED
             assert (seen.autopsy is None) == (order.trap is None)
     added_s = statistics.median(taken[True]) - statistics.median(taken[False])
-    told(f"autopsy in {sandbox.kind}: +{added_s:.3f} s to {statistics.median(taken[False]):.2f} s")
+    tell(added_s=round(added_s, 3), plain_s=round(statistics.median(taken[False]), 2))
     assert added_s <= 0.5
 
 
 @pytest.mark.cgroup
-def test_reproduce_takes_four_runs_and_five_seconds_at_most(large: Path, tmp_path: Path) -> None:
+def test_reproduce_takes_four_runs_and_five_seconds_at_most(
+    large: Path, tmp_path: Path, tell: Tell
+) -> None:
     (tmp_path / "full.py").write_text(FULL, "utf-8")
     worker = [sys.executable, "full.py", str(large)]
     began_s = time.perf_counter()
@@ -94,9 +94,11 @@ def test_reproduce_takes_four_runs_and_five_seconds_at_most(large: Path, tmp_pat
     answer = json.loads(done.stdout)
     evidence = Path(answer["evidence_dir"])
     size_bytes = sum(path.stat().st_size for path in evidence.rglob("*") if path.is_file())
-    told(
-        f"reproduce: {taken_s:.1f} s, {len(answer['runs'])} runs; one plain run {plain_s:.1f} s; "
-        f"evidence {size_bytes / 10**6:.1f} MB"
+    tell(
+        taken_s=round(taken_s, 1),
+        runs=len(answer["runs"]),
+        plain_s=round(plain_s, 1),
+        evidence_mb=round(size_bytes / 10**6, 1),
     )
     assert answer["ending"] == "oom_killed"
     assert size_bytes <= 50_000_000

@@ -9,12 +9,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from synthetic import generate
 
+Tell = Callable[..., None]
 REPOSITORY = Path(__file__).parents[2]
 SIZE_BYTES = 20_000_000
 MOST_CHECKS = 40
@@ -120,16 +122,19 @@ def measured(code: str, *words: str | Path) -> tuple[dict[str, int], float, int]
 
 @pytest.mark.parametrize("share", [0.2, 0.36, 0.7])
 def test_the_one_record_that_matters_among_20_mb(
-    share: float, export: Path, tmp_path: Path
+    share: float, export: Path, tmp_path: Path, tell: Tell
 ) -> None:
     check = f"grep -q {id_in(export, share)} {{snapshot}}"
     ours = [measured(OURS, export, tmp_path / "ours.json", check) for _ in range(ROUNDS)]
     theirs = [measured(THEIRS, export, tmp_path / "theirs.json", check) for _ in range(ROUNDS)]
     (us, our_s, our_kb), (them, their_s, their_kb) = min(ours, key=second), min(theirs, key=second)
-    sys.stdout.write(
-        f"\n{us['checks']} checks, {our_s:.1f} s of CPU, {our_kb / 1000:.0f} MB, "
-        f"{us['bytes_after']} bytes; a tree in memory: {them['checks']} checks, "
-        f"{their_s:.1f} s of CPU, {their_kb / 1000:.0f} MB, {them['bytes_after']} bytes\n"
+    tell(
+        checks=us["checks"],
+        bytes=us["bytes_after"],
+        checks_of_a_tree=them["checks"],
+        cpu_ratio=round(our_s / their_s, 2),
+        memory_kb=our_kb,
+        memory_ratio=round(our_kb / their_kb, 2),
     )
     assert us["checks"] <= MOST_CHECKS
     assert us["bytes_after"] <= 200
@@ -141,7 +146,7 @@ def second(figures: tuple[dict[str, int], float, int]) -> float:
     return figures[1]
 
 
-def test_memory_is_flat_from_20_mb_to_1_gb(tmp_path: Path) -> None:
+def test_memory_is_flat_from_20_mb_to_1_gb(tmp_path: Path, tell: Tell) -> None:
     residents_kb = []
     for size_bytes in (20_000_000, 200_000_000, 1_000_000_000):
         path = written(tmp_path / "export.json", size_bytes)
@@ -149,9 +154,11 @@ def test_memory_is_flat_from_20_mb_to_1_gb(tmp_path: Path) -> None:
         answer, taken_s, resident_kb = measured(OURS, path, tmp_path / "min.json", check)
         path.unlink()
         residents_kb.append(resident_kb)
-        sys.stdout.write(
-            f"\n{size_bytes / 1e6:,.0f} MB: {answer['checks']} checks, {taken_s:.1f} s of CPU, "
-            f"{resident_kb / 1000:.0f} MB\n"
+        tell(
+            bytes=size_bytes,
+            checks=answer["checks"],
+            cpu_s=round(taken_s, 1),
+            memory_kb=resident_kb,
         )
         assert answer["bytes_after"] <= 200
     assert max(residents_kb) <= CEILING_RSS_KB

@@ -295,10 +295,11 @@ REQUIRING = {
         [t.start() for t in threads]; [t.join() for t in threads]
     """,
     "pool": """
-        import multiprocessing
+        import multiprocessing, time
         def work(number):
             data = bytearray(b"x") * (60 << 20)
             barrier.wait()
+            time.sleep(0.1)
             return len(data)
         barrier = multiprocessing.Barrier(3)
         with multiprocessing.Pool(3) as pool:

@@ -119,6 +119,18 @@ def test_the_peak_of_several_processes_is_confirmed(make_run: Runs, pool: Run) -
     assert found.is_exact
 
 
+def test_a_moment_of_several_processes_that_no_sample_saw(make_run: Runs) -> None:
+    wide = msgspec.structs.replace(make_run(peak_mib=400, upper_mib=406), processes=4)
+    found, trials = search(make_run, wide, 405 * MIB)
+    assert [trial.completed for trial in trials] == [False, True]
+    assert found.requirement_bytes == 406 * MIB
+    assert found.is_exact
+    cached = msgspec.structs.replace(wide, peak_upper_bytes=4000 * MIB)
+    found, _ = search(make_run, cached, 405 * MIB)
+    assert found.requirement_bytes is not None
+    assert found.requirement_bytes < 510 * MIB, "page cache is no need"
+
+
 def test_several_processes_that_need_more_another_time(make_run: Runs, pool: Run) -> None:
     found, trials = search(make_run, pool, 480 * MIB)
     assert [trial.completed for trial in trials] == [False, True]
