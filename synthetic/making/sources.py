@@ -31,7 +31,7 @@ _EXACT_BYTES: Final = 200_000_000
 """Up to so many bytes of a document every element is made for one use: of one that is scaled, and
 of one as large as the source of its shape, which is to be true to it."""
 _MADE_BYTES: Final = 12_000_000
-_MADE_VALUES: Final = 1_000_000
+_MADE_VALUES: Final = 500_000
 """Of a larger one about so much is made, or so many values, and used again to fill it up."""
 _ONCE: Final = 6
 """One part in so many of what is made is used once only."""
@@ -101,10 +101,12 @@ class Source:
             made_bytes = min(made_bytes, max(_MADE_PLACES // places, 4) * blob_bytes)
             made_values = max(_MADE_VALUES * share // 1_000_000, 2 * self._per_blob)
             made = min(made_bytes * among // mean, made_values * max(count, 1) // max(values, 1))
-            made = max(made, 2 * self._per_blob)
+            made = max(made, 2 * self._per_blob, planned // (MOST_WEIGHT - 1))
         once = made // _ONCE
-        self._weight = min(max((planned - once) // max(made - once, 1), 1), MOST_WEIGHT)
-        self._again = made - once if self._weight > 1 else 0
+        blobs = max((made - once) // self._per_blob, 1)
+        weight = (planned - once) // (blobs * self._per_blob)
+        self._weight = min(max(weight, 1), MOST_WEIGHT)
+        self._again = blobs if weight > 1 else 0
         self._blobs = self._in_order()
         self._blob: Blob | None = None
         self._used = 0
@@ -134,8 +136,8 @@ class Source:
     def _in_order(self) -> Iterator[Blob]:
         """Yield blobs in the order of their use, without end."""
         per_blob = self._per_blob
-        while wanted := min(self._again // per_blob, self._at_once):
-            self._again -= wanted * per_blob
+        while wanted := min(self._again, self._at_once):
+            self._again -= wanted
             blobs = [Blob(self._container, per_blob, self._weight) for _ in range(wanted)]
             for _ in range(self._weight):
                 yield from (blobs[index] for index in self._shuffler.order(wanted).tolist())

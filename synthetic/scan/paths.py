@@ -291,12 +291,16 @@ class PathTree:
 
         `around` are the paths that new keys belong to, once for each, and `weights` are theirs.
         """
+        limit = next((keys for nodes, keys in _CROWDS if len(self) < nodes), 0)
         owners, numbers = np.unique(around, return_inverse=True)
         added = np.bincount(numbers, weights, minlength=len(owners))
+        nodes = self._table.find(owners).tolist()
         has_made = False
-        for path, weight in zip(owners.tolist(), added.tolist(), strict=True):
-            node = self._table.get(path)
-            if weight + (self._weights[node] if node >= 0 else 0) <= self._most_keys(node):
+        for path, node, weight in zip(owners.tolist(), nodes, added.tolist(), strict=True):
+            if weight + (self._weights[node] if node >= 0 else 0) <= limit:
+                continue
+            depth = self.nodes[node].depth if node >= 0 else len(_OUTER_LIMITS)
+            if depth < len(_OUTER_LIMITS) and weight + self._weights[node] <= _OUTER_LIMITS[depth]:
                 continue
             has_made = True
             self._map_table.add(path, 1)
@@ -304,12 +308,6 @@ class PathTree:
             if node >= 0:
                 self._is_map[node] = True
         return has_made
-
-    def _most_keys(self, node: int) -> int:
-        """Return how many keys objects of a node, or of a new one, may have and be no map."""
-        limit = next((keys for nodes, keys in _CROWDS if len(self) < nodes), 0)
-        depth = self.nodes[node].depth if node >= 0 else len(_OUTER_LIMITS)
-        return max(limit, _OUTER_LIMITS[depth]) if depth < len(_OUTER_LIMITS) else limit
 
     def _reach(self, parent: int, raw_key: bytes | None, *, is_element: bool) -> int:
         """Return the node that is reached by a key, or as any element or value of a map."""
