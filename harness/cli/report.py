@@ -25,6 +25,7 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     JUNIT = "junit"
     PICTURE = "picture"
+    OPENMETRICS = "openmetrics"
 
 
 def report(
@@ -74,6 +75,7 @@ def _render(form: Format, found: "Report", store: "Store") -> bytes:
     from harness.reporters.document import render_json
     from harness.reporters.junit import render_junit
     from harness.reporters.markdown import render_markdown
+    from harness.reporters.metrics import render_metrics
     from harness.reporters.terminal import render_terminal
 
     match form:
@@ -87,5 +89,7 @@ def _render(form: Format, found: "Report", store: "Store") -> bytes:
             return render_junit(found)
         case Format.PICTURE:
             return draw(found, store)
+        case Format.OPENMETRICS:
+            return render_metrics(found)
         case _ as never:
             assert_never(never)

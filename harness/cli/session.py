@@ -27,6 +27,7 @@ from harness.replay import Plan, Replay
 from harness.reporters.document import render_json
 from harness.reporters.junit import render_junit
 from harness.reporters.markdown import render_markdown
+from harness.reporters.metrics import render_metrics
 from harness.reporters.plots import encode_picture
 from harness.reporters.terminal import render_terminal
 from harness.sandbox.choose import choose
@@ -44,6 +45,7 @@ from harness.store import (
 
 MARKDOWN: Final = "report.md"
 JUNIT: Final = "junit.xml"
+METRICS: Final = "metrics.prom"
 PICTURE: Final = "memory.png"
 _PICTURE_S: Final = 120
 # A terminal and the program that started this one may both pass on the same Ctrl-C.
@@ -221,6 +223,7 @@ def _write_reports(report: Report, store: Store, progress: AnyProgress) -> tuple
     renders: dict[str, Callable[[], bytes]] = {
         MARKDOWN: lambda: render_markdown(report).encode(),
         JUNIT: lambda: render_junit(report),
+        METRICS: lambda: render_metrics(report),
         PICTURE: lambda: draw(report, store),
     }
     for name, render in renders.items():

@@ -72,6 +72,7 @@ def test_a_report_is_rendered_again_as_it_was(oomproof: Command, saved: Saved) -
         ("json", "{"),
         ("markdown", "#"),
         ("junit", "<?xml"),
+        ("openmetrics", "# HELP oomproof_"),
     ],
 )
 def test_every_form(form: str, begin: str, oomproof: Command, saved: Saved, tmp_path: Path) -> None:

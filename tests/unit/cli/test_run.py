@@ -42,6 +42,7 @@ def test_a_command_that_completes_passes(oomproof: Command, snapshot: Path, tmp_
         "report.json",
         "report.md",
         "junit.xml",
+        "metrics.prom",
         "memory.png",
         "runs",
     }
