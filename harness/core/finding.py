@@ -39,6 +39,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         next_step: what to do now, or empty.
         case: the name of the case, or empty.
         run: the number of the run, or None.
+        file, line: the line of the worker's code that grew most, or, where that is not known, that
+            holds most; empty and 0 where no profile tells.
 
     """
 
@@ -49,3 +51,5 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     next_step: str = ""
     case: str = ""
     run: int | None = None
+    file: str = ""
+    line: int = 0
