@@ -42,7 +42,7 @@ def default_ceiling_bytes(available_bytes: int) -> int:
 class Inquiry:
     """Executes one case under different limits and remembers the runs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what is asked, under what, and how it is told)
         self,
         executor: Executor,
         *,
@@ -50,12 +50,17 @@ class Inquiry:
         progress: InquiryProgress,
         stop: Callable[[], bool],
         takes_what_it_gets: bool = False,
+        first_number: int = 1,
     ) -> None:
-        """Prepare; nothing is run yet. `takes_what_it_gets`: see `core.requirement.decide`."""
+        """Prepare; nothing is run yet. `takes_what_it_gets`: see `core.requirement.decide`.
+
+        The runs are numbered from `first_number`.
+        """
         self._executor = executor
         self.progress = progress
         self._stop = stop
         self._takes_what_it_gets = takes_what_it_gets
+        self._first_number = first_number
         self.ceiling_bytes = ceiling_bytes
         self.runs: list[Run] = []
         self.problems: list[str] = []
@@ -87,7 +92,7 @@ class Inquiry:
         )
         executed = self._executor.execute(
             limited,
-            number=len(self.runs) + 1,
+            number=self._first_number + len(self.runs),
             purpose=purpose,
             stop=self._stop,
             change=changed,

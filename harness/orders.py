@@ -1,9 +1,10 @@
 """From a case to what a sandbox is asked: the command filled in, the worker's variables, mounts."""
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from harness.core.case import Case
 from harness.core.command import fill, placeholders
 from harness.core.conditions import PYTHON_HASH_SEED
 from harness.core.errors import InputError, SandboxError
+from harness.core.node import is_node
 from harness.core.scenario import SandboxKind, SandboxSettings, Scenario, Worker
 from harness.core.units import format_bytes
 from harness.node_program import ADVICE, find_node
@@ -50,6 +52,15 @@ class OrderMaker:
         """What ``{python}`` stands for."""
         return sys.executable if self._is_here else _IMAGE_PYTHON
 
+    @property
+    def timeout_s(self) -> float:
+        """How long a run may take."""
+        return self._scenario.limits.timeout.seconds
+
+    def command_of(self, case: Case) -> tuple[str, ...]:
+        """Return the command of a case's worker as it was asked, its placeholders not filled in."""
+        return self._worker(case).command_line()
+
     def order(self, case: Case, output_folder: Path) -> Order:
         """Return the order for one run of `case` that writes to `output_folder`.
 
@@ -69,7 +80,7 @@ class OrderMaker:
             output_folder=output_folder,
             snapshots=case.snapshots,
             memory_limit_bytes=case.memory_limit_bytes,
-            timeout_s=self._scenario.limits.timeout.seconds,
+            timeout_s=self.timeout_s,
             cpus=self._settings.cpus,
             mounts=tuple(_mount(text) for text in self._settings.mounts),
         )
@@ -97,6 +108,18 @@ class OrderMaker:
         if node is None:
             raise SandboxError(f"the worker was not run, because {ADVICE}")
         return node
+
+    def python_of(self, command: Sequence[str]) -> str:
+        """Return the interpreter of Python that a command names first; else what is like it."""
+        is_named = re.match(r"(python|pypy)[\d.]*$", Path(command[0]).name)
+        return command[0] if is_named else self.python
+
+    def node_of(self, command: Sequence[str]) -> str | None:
+        """Return the program of Node.js that a command starts, or None where it starts none."""
+        if not is_node(command):
+            return None
+        is_itself = Path(command[0]).name in {"node", "nodejs"}
+        return command[0] if is_itself else self.node()
 
     def check(self, *, source: str, only: Collection[str] = ()) -> None:
         """Check what can be known before any run: commands, mounts, limits.

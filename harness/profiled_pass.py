@@ -67,11 +67,13 @@ class ProfiledPass:
         node: str | None,
         stop: Callable[[], bool],
         cap_bytes: int = CAP_BYTES,
+        is_brief: bool = False,
     ) -> None:
         """Keep captures below `folder`; `python` is the worker's interpreter, or one like it.
 
         `node` is the worker's program where that is Node.js, else None. Captures of Python are cut
-        at `cap_bytes`.
+        at `cap_bytes`. Where the pass `is_brief`, what profiling costs is measured only if a limit
+        depends on it, and memray's own flame graph is not drawn.
         """
         self._inquiry = inquiry
         self._sandbox = sandbox
@@ -80,6 +82,7 @@ class ProfiledPass:
         self._node = node
         self._stop = stop
         self._cap_bytes = cap_bytes
+        self._is_brief = is_brief
         self._cost: Cost | None = None
         self._problems: list[str] = []
 
@@ -115,7 +118,8 @@ class ProfiledPass:
         instrument = self._instrument(self._folder, choice)
 
         def change(order: Order) -> Order:
-            self._measure(order, choice)
+            if limit_bytes is not None or not self._is_brief:
+                self._measure(order, choice)
             return self._trapped(instrument.change(order), limit_bytes)
 
         made = self._inquiry.run(
@@ -153,6 +157,7 @@ class ProfiledPass:
                 moment=moment,
                 cap_bytes=self._cap_bytes,
                 alive=frozenset(process.inner_pid for process in alive),
+                draws=not self._is_brief,
             )
         found = read_v8(self._folder, died=moment is Moment.DEATH)
         if isinstance(found, str):

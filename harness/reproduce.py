@@ -1,6 +1,5 @@
 """The whole question of a night: how it died, where, what held the memory, what it needs."""
 
-import linecache
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.estimate import Estimate, base_of, estimate_largest
 from harness.core.manner import Read, read_of
-from harness.core.profile import Frame, Profile, own_frames, sites_by_line
+from harness.core.profile import Profile, own_frames, sites_by_line
 from harness.core.requirement import Requirement
 from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes
@@ -28,6 +27,7 @@ from harness.inquiry import Inquiry, InquiryProgress
 from harness.profiled_pass import Profiled, ProfiledPass
 from harness.snapshot_costs import costs_of
 from harness.snapshots import invalid_json_at
+from harness.source_text import source_of
 from harness.store import Store
 
 # The worker died of memory, so that a larger limit tells more.
@@ -283,8 +283,3 @@ def _sites(profile: Profile | None) -> tuple[SiteShare, ...]:
         msgspec.structs.replace(share, source=source_of(line))
         for share, line in zip(shares, lines, strict=False)
     )
-
-
-def source_of(frame: Frame | None) -> str:
-    """Return the text of a frame's line, where its file is on this machine; else nothing."""
-    return linecache.getline(frame.file, frame.line).strip() if frame else ""

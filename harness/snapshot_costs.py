@@ -3,11 +3,12 @@
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from harness.core.answer import JsonCosts, PathShare
+from harness.core.sites import PathRow, PathTable, path_table
 from harness.reading import ByteProgress, pieces_of
 from synthetic.scan.errors import InvalidJsonError
 from synthetic.xray.examination import XRay, examine
@@ -27,10 +28,38 @@ def costs_of(snapshot: Path, command: Sequence[str], progress: ByteProgress) -> 
     JSON or cannot be read, or its interpreter cannot be asked.
     """
     python = _interpreter(command)
-    if python is None:
+    found = _examined(snapshot, python, progress) if python else None
+    return _summary(found) if found else None
+
+
+def paths_of(
+    snapshots: Iterable[Path], command: Sequence[str], progress: ByteProgress
+) -> PathTable | None:
+    """Return which paths of snapshots cost a full parse most, those of all added up.
+
+    A command that is no Python is held against the parser of this interpreter, which tells as well
+    which part of a snapshot grew. None where one of the snapshots is no JSON or cannot be read.
+    """
+    python = _interpreter(command) or sys.executable
+    found = [_examined(path, python, progress) for path in snapshots]
+    known = [one for one in found if one is not None]
+    if not known or len(known) < len(found):
         return None
+    return path_table(
+        (
+            PathRow(path=path.path, count=path.count, bytes=path.total_bytes)
+            for one in known
+            for path in one.paths
+        ),
+        parser=known[0].parser,
+        python=known[0].python,
+        total_bytes=sum(one.peak.retained_bytes for one in known),
+    )
+
+
+def _examined(snapshot: Path, python: str, progress: ByteProgress) -> XRay | None:
     try:
-        return _summary(examine(pieces_of(snapshot, _DOING, progress), _asked(python)))
+        return examine(pieces_of(snapshot, _DOING, progress), _asked(python))
     except (InvalidJsonError, OSError, UnknownInterpreterError):
         return None
 

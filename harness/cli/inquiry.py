@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +15,6 @@ from harness.cli.session import cache_folder, stopping, sweep
 from harness.core.case import Case, cases_of
 from harness.core.conditions import Conditions
 from harness.core.errors import InputError, InterruptedRunError
-from harness.core.node import is_node
 from harness.core.runtime import takes_what_it_gets
 from harness.core.scenario import scenario_of
 from harness.core.units import format_bytes, parse_size
@@ -163,26 +161,12 @@ def _prepare(question: Question, progress: AnyProgress, stop: Callable[[], bool]
         conditions=conditions_of(sandbox, orders.environment),
         orders=orders,
         sandbox=sandbox,
-        python=_interpreter(question.command) or orders.python,
-        node=_node(question.command, orders),
+        python=orders.python_of(question.command),
+        node=orders.node_of(question.command),
         store=store,
         progress=progress,
         stop=stop,
     )
-
-
-def _interpreter(command: tuple[str, ...]) -> str | None:
-    """Return the interpreter of Python that a command names first, or None."""
-    is_python = re.match(r"(python|pypy)[\d.]*$", Path(command[0]).name)
-    return command[0] if is_python else None
-
-
-def _node(command: tuple[str, ...], orders: OrderMaker) -> str | None:
-    """Return the program of Node.js that a command starts, or None where it starts none."""
-    if not is_node(command):
-        return None
-    is_itself = Path(command[0]).name in {"node", "nodejs"}
-    return command[0] if is_itself else orders.node()
 
 
 def _document(question: Question) -> dict[str, Any]:

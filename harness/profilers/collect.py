@@ -66,22 +66,24 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     cut_at_bytes: int | None = None
 
 
-def collect(
+def collect(  # noqa: PLR0913  (what was captured, and how much may be made of it)
     folder: Path,
     *,
     moment: Moment,
     cap_bytes: int = CAP_BYTES,
     bounds: Bounds | None = None,
     alive: frozenset[int] = frozenset(),
+    draws: bool = True,
 ) -> Collected:
     """Read the captures in `folder`, and put the profile and its renderings beside them.
 
     Ask for `Moment.DEATH` where the worker was killed, else for `Moment.HIGH_WATER`. `alive` are
     the processes that were seen alive at its death, as they number themselves; where none are
     named, how their records end tells. Captures are cut to `cap_bytes`, all together; what is
-    damaged is left out and told of. Never raises for what a worker left there.
+    damaged is left out and told of. Without `draws`, memray's own flame graph is left out. Never
+    raises for what a worker left there.
     """
-    work = _Collection(folder, moment, cap_bytes, bounds or Bounds())
+    work = _Collection(folder, moment, cap_bytes, bounds or Bounds(), draws=draws)
     try:
         return work.make(alive)
     finally:
@@ -119,8 +121,11 @@ def _write(folder: Path, profile: Profile, reasons: list[str]) -> tuple[str, ...
 class _Collection:
     """The work on one folder, with what there is to tell of it."""
 
-    def __init__(self, folder: Path, moment: Moment, cap_bytes: int, bounds: Bounds) -> None:
+    def __init__(
+        self, folder: Path, moment: Moment, cap_bytes: int, bounds: Bounds, *, draws: bool
+    ) -> None:
         self._folder = folder
+        self._draws = draws
         self._moment = moment
         self._cap_bytes = cap_bytes
         self._bounds = bounds
@@ -244,7 +249,7 @@ class _Collection:
     def _render(self, profile: Profile, chosen: Sequence[Seen]) -> tuple[str, ...]:
         """Write the renderings and return the names of those that were."""
         made = _write(self._folder, profile, self._reasons)
-        return (*made, *self._flame_graph(chosen))
+        return (*made, *self._flame_graph(chosen)) if self._draws else made
 
     def _flame_graph(self, chosen: Sequence[Seen]) -> Iterable[str]:
         """Draw the process that holds most, where memray saw it."""
