@@ -15,9 +15,12 @@ from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
+from harness.core.baseline import OLDEST_SCHEMA as OLDEST_BASELINE
 from harness.core.baseline import SCHEMA as BASELINE_SCHEMA
 from harness.core.baseline import Baseline
-from harness.core.encoding import encode_json
+from harness.core.baseline_problems import problems_of as problems_of_baseline
+from harness.core.documents import decode_document
+from harness.core.encoding import encode_json, lay_out
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.peaks import Sample
@@ -25,7 +28,6 @@ from harness.core.problems import is_name
 from harness.core.report import SCHEMA as REPORT_SCHEMA
 from harness.core.report import Report
 from harness.core.run import Run
-from harness.core.scenario import explain
 from harness.core.verdict import Verdict
 
 REPORT: Final = "report.json"
@@ -324,12 +326,10 @@ def load_baseline(path: Path) -> Baseline | None:
 
 
 def save_baseline(path: Path, baseline: Baseline) -> None:
-    """Write a baseline, indented and in order so that a change shows as few lines."""
+    """Write a baseline, laid out and in order so that a change shows as few lines."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-    # In order: what goes through dictionaries must not change place from one to the next.
-    ordered = msgspec.to_builtins(baseline, order="deterministic")
-    publish(path, msgspec.json.format(encode_json(ordered), indent=2) + b"\n")
+    publish(path, lay_out(baseline))
 
 
 def _load(path: Path, read: Callable[..., _Document]) -> _Document:
@@ -348,50 +348,20 @@ def read_report(data: bytes, *, source: str) -> Report:
             form of a report. The message says which, and what to do.
 
     """
-    return _decode(data, Report, source=source, known=REPORT_SCHEMA)
+    return decode_document(
+        data, Report, source=source, schemas=range(REPORT_SCHEMA, REPORT_SCHEMA + 1)
+    )
 
 
 def read_baseline(data: bytes, *, source: str) -> Baseline:
-    """Return the baseline in `data`; raises InputError as `read_report` does."""
-    return _decode(data, Baseline, source=source, known=BASELINE_SCHEMA)
+    """Return the baseline in `data`; raises InputError as `read_report` does.
 
-
-class _Header(msgspec.Struct, frozen=True):
-    """What is read first of a document: whether the rest can be understood."""
-
-    schema: int
-
-
-def _decode(data: bytes, kind: type[_Document], *, source: str, known: int) -> _Document:
-    noun = kind.__name__.lower()
-    if not data.strip():
-        raise InputError(f"{source}: the file is empty; write the {noun} again")
-    try:
-        _check_schema(msgspec.json.decode(data, type=_Header).schema, noun, source, known)
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{source}: this is no {noun} of oomproof: {explain(error)}") from None
-    except RecursionError:
-        raise InputError(f"{source}: this is no {noun} of oomproof: it nests too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: {_explain_syntax(error, noun)}") from None
-
-
-def _check_schema(schema: int, noun: str, source: str, known: int) -> None:
-    if schema > known:
+    So does one that was edited by hand into what no report can have made.
+    """
+    schemas = range(OLDEST_BASELINE, BASELINE_SCHEMA + 1)
+    baseline = decode_document(data, Baseline, source=source, schemas=schemas)
+    for problem in problems_of_baseline(baseline):
         raise InputError(
-            f"{source}: this {noun} is schema {schema}, and this oomproof reads {known}; update it"
+            f"{source}: {problem}; mend it, or make it anew with `oomproof baseline accept`"
         )
-    if schema != known:
-        raise InputError(
-            f"{source}: schema {schema} was never a {noun}'s; this oomproof reads {known}"
-        )
-
-
-def _explain_syntax(error: Exception, noun: str) -> str:
-    if "truncated" in str(error):
-        return (
-            "the file ends in the middle, so it was only half written; "
-            f"write or download the {noun} again"
-        )
-    return f"this is not JSON: {error}; give the path of a {noun}"
+    return baseline

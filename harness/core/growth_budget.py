@@ -1,26 +1,22 @@
 """What the budget `growth` says of runs: their peaks against those of an accepted baseline.
 
-A sampled peak is never too high, but it misses what lasts for less than the time between two
-looks, and on a busy machine more of it in one run than in another. The kernel's high-water counter
-misses nothing, but also counts page cache. So growth is what both show.
+A peak has grown where it is over what is allowed, the floor and its own spread together. Where the
+spread is too large to say, there is no verdict, and the finding names the repeats that would do.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import assert_never
 
-from harness.core.baseline import (
-    Baseline,
-    BaselineEntry,
-    fingerprint,
-    median_peak_bytes,
-    median_upper_bytes,
-)
+from harness.core.baseline import Baseline, BaselineEntry, fingerprint, peaks_of
+from harness.core.change import Change, change_of
 from harness.core.conditions import Conditions, differences
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.noise import growth_floor_bytes
 from harness.core.quantity import Percent
 from harness.core.run import Run
 from harness.core.scenario import Budget
+from harness.core.spread import Standing, median_of
 from harness.core.undecided import unknown, unmeasured
 from harness.core.units import format_bytes
 
@@ -73,48 +69,91 @@ def _judge_case(
             "Use the same snapshot, or accept this report with `oomproof baseline accept`.",
         )
     elif not seen:
-        upper_bytes = median_upper_bytes(runs)
-        if upper_bytes is None or _is_over(upper_bytes, entry.peak_bytes, growth, runs[0]):
+        if not _kept_within(runs, entry, growth):
             why = "not one sample of it could be taken"
             yield unknown(budget, runs[0], Subject.GROWTH, why)
-    elif _has_grown(seen, entry, growth):
-        yield _grown(budget, growth, seen, entry)
+    else:
+        change = change_of(entry.peaks, peaks_of(seen), seen[0].sandbox)
+        match change.growth(growth.fraction):
+            case Standing.OVER:
+                yield _grown(budget, growth, seen[0], change)
+            case Standing.OPEN:
+                yield _open(budget, growth, seen[0], change)
+            case Standing.WITHIN:
+                pass
+            case _ as never:
+                assert_never(never)
 
 
-def _has_grown(runs: Sequence[Run], entry: BaselineEntry, growth: Percent) -> bool:
-    """Whether the samples are over what is allowed, and the counter does not deny it."""
-    run = runs[0]
-    if not _is_over(median_peak_bytes(runs), entry.peak_bytes, growth, run):
+def _kept_within(runs: Sequence[Run], entry: BaselineEntry, growth: Percent) -> bool:
+    """Whether the counters alone show that a case without a sample has not grown."""
+    uppers = [run.peak_upper_bytes for run in runs]
+    known = [upper for upper in uppers if upper is not None]
+    if len(known) < len(uppers):
         return False
-    now_bytes, before_bytes = median_upper_bytes(runs), entry.peak_upper_bytes
-    if now_bytes is None or before_bytes is None:
-        return True
-    is_filled = run.is_filled_by(max(now_bytes, before_bytes))
-    return is_filled or _is_over(now_bytes, before_bytes, growth, run)
+    floor_bytes = growth_floor_bytes(runs[0].sandbox, entry.peak_bytes)
+    return median_of(known) <= entry.peak_bytes * (1 + growth.fraction) + floor_bytes
 
 
-def _is_over(now_bytes: int, before_bytes: int, growth: Percent, run: Run) -> bool:
-    floor_bytes = growth_floor_bytes(run.sandbox, before_bytes)
-    return now_bytes > before_bytes * (1 + growth.fraction) + floor_bytes
-
-
-def _grown(budget: Budget, growth: Percent, runs: Sequence[Run], entry: BaselineEntry) -> Finding:
-    run, peak_bytes = runs[0], median_peak_bytes(runs)
-    grown_bytes = peak_bytes - entry.peak_bytes
-    floor_bytes = growth_floor_bytes(run.sandbox, entry.peak_bytes)
+def _grown(budget: Budget, growth: Percent, run: Run, change: Change) -> Finding:
     return Finding(
         budget=Subject.GROWTH,
         worker=budget.worker,
         severity=Severity.FAILURE,
         case=run.case.name,
         run=run.number,
-        message=f"{run.case.name}: the peak grew from {format_bytes(entry.peak_bytes)} to "
-        f"{format_bytes(peak_bytes)}, by {format_bytes(grown_bytes)} "
-        f"({grown_bytes / max(1, entry.peak_bytes):.1%}); the budget `growth` allows "
-        f"{growth.text} beyond a noise floor of {format_bytes(floor_bytes)}.",
+        message=f"{run.case.name}: the peak grew {describe_growth(change)}; the budget `growth` "
+        f"allows {growth.text} beyond a noise floor of {format_bytes(change.floor_bytes)}.",
         next_step="Look at what changed since the baseline; if the growth is meant, accept it with "
         "`oomproof baseline accept`.",
     )
+
+
+def describe_growth(change: Change) -> str:
+    """Return ``from A to B, by C (2.0%), give or take D``."""
+    lower = change.lower
+    return (
+        f"from {format_bytes(lower.old_bytes)} to {format_bytes(lower.new_bytes)}, by "
+        f"{format_bytes(lower.by_bytes)} ({lower.by_bytes / max(1, lower.old_bytes):.1%}), "
+        f"give or take {format_bytes(change.margin_bytes)}"
+    )
+
+
+def _open(budget: Budget, growth: Percent, run: Run, change: Change) -> Finding:
+    lower = change.lower
+    way = "grew" if lower.by_bytes >= 0 else "shrank"
+    by_bytes = abs(lower.by_bytes)
+    return Finding(
+        budget=Subject.GROWTH,
+        worker=budget.worker,
+        severity=Severity.NO_VERDICT,
+        case=run.case.name,
+        run=run.number,
+        message=f"{run.case.name}: whether the budget `growth` is kept is not known: the peak "
+        f"{way} from {format_bytes(lower.old_bytes)} to {format_bytes(lower.new_bytes)}, by "
+        f"{format_bytes(by_bytes)} ({by_bytes / max(1, lower.old_bytes):.1%}), which may be off "
+        f"by {format_bytes(change.margin_bytes)}; {growth.text} and a noise floor of "
+        f"{format_bytes(change.floor_bytes)} are allowed.",
+        next_step=advise_repeats(change, growth.fraction),
+    )
+
+
+def advise_repeats(change: Change, allowed: float) -> str:
+    """Return how many repeats would decide whether a peak grew by more than the share `allowed`."""
+    wanted, lower = change.wanted(allowed), change.lower
+    if wanted is None:
+        return (
+            "The growth is so near to what is allowed that no sensible number of repeats would "
+            "decide; allow more or less, or accept it with `oomproof baseline accept`."
+        )
+    option = f"`--repeat {wanted.new_count}`, or `--repeat auto`"
+    if wanted.old_count > lower.old_count:
+        return (
+            f"About {wanted.new_count} repeats of both would decide: accept a baseline that was "
+            f"run with `--repeat {wanted.old_count}` instead of {lower.old_count}, and run with "
+            f"{option}."
+        )
+    return f"About {wanted.new_count} repeats instead of {lower.new_count} would decide: {option}."
 
 
 def _not_in_baseline(budget: Budget, name: str, *, was_seen: bool) -> Finding:

@@ -13,6 +13,13 @@ NOISE_FLOOR_BYTES: Final = 512 * 1024
 GROWTH_NOISE: Final = 0.005
 GROWTH_FLOOR_BYTES: Final = 1024 * 1024
 
+# The standard deviation that a case is taken to have before its own repeats are seen. It is worth
+# as much as this many degrees of freedom, so a case may well turn out to spread some times more.
+PRIOR_FREEDOM: Final = 3
+_PRIOR_DEVIATION: Final = {"cgroup": 0.001, "docker": 0.001, "fake": 0.001}
+_PRIOR_POLLED: Final = 0.006
+_PRIOR_BYTES: Final = 128 * 1024
+
 
 def noise_floor_bytes(sandbox: str, peak_bytes: int) -> int:
     """Return the difference in bytes below which two peaks are the same."""
@@ -23,3 +30,8 @@ def growth_floor_bytes(sandbox: str, peak_bytes: int) -> int:
     """Return the difference in bytes that a run has to an earlier one without having grown."""
     share = max(GROWTH_NOISE, NOISE.get(sandbox, 0.03))
     return max(GROWTH_FLOOR_BYTES, int(peak_bytes * share))
+
+
+def prior_deviation_bytes(sandbox: str, peak_bytes: int) -> int:
+    """Return the standard deviation of a peak, in bytes, before its own repeats are known."""
+    return max(_PRIOR_BYTES, int(peak_bytes * _PRIOR_DEVIATION.get(sandbox, _PRIOR_POLLED)))

@@ -16,6 +16,7 @@ TIMELINE_SAMPLES: Final = 4096
 # Reclaimable slab that goes with the page cache is near 3 % of it; a blur below 0.1 % is none.
 SLAB_SHARE: Final = 0.03
 _BLUR: Final = 0.001
+_FILLED: Final = 0.99
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,13 +116,22 @@ def peak_of(samples: "Timeline", high_water_bytes: int | None) -> Peak | None:
     )
 
 
+def is_filled(counter_bytes: int, memory_limit_bytes: int | None) -> bool:
+    """Whether a high-water counter is so near to a kernel's limit that page cache filled it up.
+
+    It says nothing then of what the worker needed.
+    """
+    return memory_limit_bytes is not None and counter_bytes >= memory_limit_bytes * _FILLED
+
+
 class Timeline:
     """The samples of a run, in order, in bounded memory.
 
     Once `capacity` samples are held, neighbours are merged in pairs and only every second, fourth,
     ... sample is taken from then on. Of each pair the larger survives, so a peak is never lost;
     `top` is the largest sample of all, and `processes` how many held much then, 0 where nobody
-    counted. Troughs would be lost so, and `troughs` keeps those that lie between two snapshots.
+    counted; `cache_bytes` is the largest page cache of all samples. Troughs would be lost so, and
+    `troughs` keeps those that lie between two snapshots.
     """
 
     def __init__(self, capacity: int = TIMELINE_SAMPLES) -> None:
@@ -131,6 +141,7 @@ class Timeline:
         self._stride = 1
         self._pending: list[Sample] = []
         self.top: Sample | None = None
+        self.cache_bytes = 0
         self.seen = 0
         self.processes = 0
         self.troughs: Troughs[Sample] = Troughs()
@@ -140,6 +151,7 @@ class Timeline:
         self.seen += 1
         if self.top is None or sample.unreclaimable_bytes > self.top.unreclaimable_bytes:
             self.top = sample
+        self.cache_bytes = max(self.cache_bytes, sample.file_bytes)
         self.troughs.add(sample.snapshot_index, sample)
         self._pending.append(sample)
         if len(self._pending) >= self._stride:
@@ -172,6 +184,7 @@ class Timeline:
         corrected = Timeline(self._capacity)
         corrected.add_all(sample.without_slab(share) for sample in self.samples())
         corrected.seen = self.seen
+        corrected.cache_bytes = self.cache_bytes
         corrected.processes = self.processes
         corrected.troughs = self.troughs.mapped(lambda sample: sample.without_slab(share))
         return corrected

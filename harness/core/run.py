@@ -1,7 +1,6 @@
 """A run: one case executed, what was measured of it, and how it ended."""
 
 import enum
-from typing import Final
 
 import msgspec
 
@@ -9,10 +8,8 @@ from harness.core.autopsy import Autopsy
 from harness.core.case import Case
 from harness.core.ending import Ending, ExitFacts, Killed, LimitReached, conclude
 from harness.core.kept import Kept
-from harness.core.peaks import Parts, Peak, Timeline, peak_of
+from harness.core.peaks import Parts, Peak, Timeline, is_filled, peak_of
 from harness.core.scenario import SandboxKind
-
-_FILLED: Final = 0.99
 
 
 class Purpose(enum.StrEnum):
@@ -80,6 +77,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         peak_bytes: the largest sample of unreclaimable memory; None where none could be taken.
         peak_upper_bytes: the kernel's high-water counter, page cache included; None if unread.
         peaks: the parts of the sample that made `peak_bytes`.
+        cache_bytes: the largest page cache of all samples; None where that is not known.
         peak_is_lower_bound: the worker did not complete, so it may have needed more.
         processes: how many held much of the memory at its peak; 0 where that is not known.
         after_snapshots: of several snapshots, the unreclaimable memory held after each but the
@@ -111,6 +109,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     sample_count: int = 0
+    cache_bytes: int | None = None
     processes: int = 0
     after_snapshots: tuple[int | None, ...] = ()
     kept: Kept | None = None
@@ -135,16 +134,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return self.sandbox == SandboxKind.PROCESS
 
     def is_filled_by(self, counter_bytes: int) -> bool:
-        """Whether a high-water counter is so near to the limit that page cache filled it up.
-
-        It says nothing then of what the worker needed.
-        """
-        limit_bytes = self.case.memory_limit_bytes
-        return (
-            not self.is_polled
-            and limit_bytes is not None
-            and counter_bytes >= limit_bytes * _FILLED
-        )
+        """Whether page cache filled a high-water counter up to this run's limit."""
+        return not self.is_polled and is_filled(counter_bytes, self.case.memory_limit_bytes)
 
 
 def run_of(  # noqa: PLR0913  (a run joins what the loop, the sandbox and the core know)
@@ -185,6 +176,7 @@ def run_of(  # noqa: PLR0913  (a run joins what the loop, the sandbox and the co
         limits=observation.limits,
         notes=observation.notes,
         sample_count=observation.timeline.seen,
+        cache_bytes=observation.timeline.cache_bytes if peak else None,
         processes=observation.timeline.processes,
         after_snapshots=_after_snapshots(observation.timeline, case),
     )

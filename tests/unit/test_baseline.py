@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from harness.core.baseline import baseline_of, median_peak_bytes
+from harness.core.baseline import baseline_of
 from harness.core.case import Case, Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
@@ -31,11 +33,10 @@ def test_only_runs_that_completed_enter(make_run: Runs, make_case: Cases) -> Non
 
 
 @pytest.mark.parametrize(
-    ("peaks_mib", "median_mib"), [([7], 7), ([9, 1, 5], 5), ([1, 9], 1), ([4, 1, 3, 2], 2)]
+    ("peaks_mib", "median_mib"), [([7], 7), ([9, 1, 5], 5), ([1, 9], 5), ([4, 1, 3, 2], 2.5)]
 )
-def test_the_median_of_the_repeats(peaks_mib: list[int], median_mib: int, make_run: Runs) -> None:
+def test_the_median_of_the_repeats(peaks_mib: list[int], median_mib: float, make_run: Runs) -> None:
     runs = [make_run(n, peak_mib=mib) for n, mib in enumerate(peaks_mib, start=1)]
-    assert median_peak_bytes(runs) == median_mib * MIB
     (entry,) = baseline_of("demo", CONDITIONS, runs).entries
     assert (entry.peak_bytes, entry.runs) == (median_mib * MIB, len(peaks_mib))
 
@@ -44,8 +45,9 @@ def test_the_median_of_the_upper_ends(make_run: Runs) -> None:
     runs = [make_run(n, upper_mib=mib) for n, mib in enumerate((60, 50, 70), start=1)]
     (entry,) = baseline_of("demo", CONDITIONS, runs).entries
     assert entry.peak_upper_bytes == 60 * MIB
+    assert entry.peak_uppers_bytes == (60 * MIB, 50 * MIB, 70 * MIB)
     (entry,) = baseline_of("demo", CONDITIONS, [*runs, make_run(4, upper_mib=None)]).entries
-    assert entry.peak_upper_bytes is None, "not all are known"
+    assert (entry.peak_upper_bytes, entry.peak_uppers_bytes) == (None, ()), "not all are known"
 
 
 def test_several_snapshots_are_known_by_all_their_sums(
@@ -67,7 +69,28 @@ def test_the_file_does_not_depend_on_the_order_of_the_runs(
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
-def test_a_change_shows_as_one_line(make_run: Runs, make_case: Cases, tmp_path: Path) -> None:
+def test_the_peaks_of_single_runs_are_kept_in_their_order(make_run: Runs) -> None:
+    runs = [make_run(n, peak_mib=mib) for n, mib in ((3, 41), (1, 40), (2, 44))]
+    (entry,) = baseline_of("demo", CONDITIONS, runs).entries
+    assert entry.peaks_bytes == (40 * MIB, 44 * MIB, 41 * MIB)
+    assert entry.memory_limit_bytes == 512 * MIB
+    assert entry.caches_bytes == (), "this was not known of these runs"
+    assert entry.peaks.samples.values_bytes == entry.peaks_bytes
+
+
+def test_the_page_caches_are_kept_where_a_counter_counted_them(make_run: Runs) -> None:
+    runs = [make_run(n, peak_mib=40, upper_mib=50, cache_bytes=n * MIB) for n in (1, 2, 3)]
+    (entry,) = baseline_of("demo", CONDITIONS, runs).entries
+    assert entry.caches_bytes == (MIB, 2 * MIB, 3 * MIB)
+    assert entry.peaks.lowers is not None
+    assert entry.peaks.lowers.values_bytes == (49 * MIB, 48 * MIB, 47 * MIB)
+    for changes in ({"sandbox": "process"}, {"approximate": True}, {"cache_bytes": None}):
+        (entry,) = baseline_of("demo", CONDITIONS, [make_run(4, **changes), *runs]).entries
+        assert entry.caches_bytes == ()
+        assert entry.peaks.lowers is None
+
+
+def test_a_change_shows_in_its_own_lines(make_run: Runs, make_case: Cases, tmp_path: Path) -> None:
     cases = [make_case(megabytes=n) for n in (1, 2, 3)]
     for name, peak_mib in (("a.json", 40), ("b.json", 41)):
         runs = [make_run(1, case=cases[0]), make_run(2, case=cases[1], peak_mib=peak_mib)]
@@ -76,7 +99,8 @@ def test_a_change_shows_as_one_line(make_run: Runs, make_case: Cases, tmp_path: 
     after = (tmp_path / "b.json").read_text("utf-8").splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert [(old.strip(), new.strip()) for old, new in changed] == [
-        (f'"peak_bytes": {40 * MIB},', f'"peak_bytes": {41 * MIB},')
+        (f'"peak_bytes": {40 * MIB},', f'"peak_bytes": {41 * MIB},'),
+        (f"{40 * MIB}", f"{41 * MIB}"),
     ]
 
 
@@ -107,7 +131,7 @@ def test_no_baseline_is_none(tmp_path: Path) -> None:
         (b"  \n", "empty"),
         (b"not JSON", "not JSON"),
         (b'{"schema": 1, "scen', "half written"),
-        (b'{"schema": 2}', "schema 2, and this oomproof reads 1"),
+        (b'{"schema": 3}', "schema 3, and this oomproof reads 2"),
         (b'{"schema": 0}', "never a baseline's"),
         (b'{"schema": 1}', "scenario: this key is missing"),
         (b"[]", "no baseline of oomproof"),
@@ -132,6 +156,60 @@ def test_a_folder_is_no_baseline(tmp_path: Path) -> None:
     (tmp_path / "demo.json").mkdir()
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         load_baseline(tmp_path / "demo.json")
+
+
+def test_a_baseline_of_the_first_schema_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "demo.json"
+    path.write_bytes(
+        b'{"schema":1,"scenario":"demo","conditions":{"sandbox":"docker"},"entries":[{"case":"a",'
+        b'"peak_bytes":7,"peak_upper_bytes":9,"runs":3,"snapshot_bytes":5,"snapshot_sha256":"x"}]}'
+    )
+    baseline = load_baseline(path)
+    assert baseline is not None
+    peaks = baseline.entries[0].peaks
+    assert (peaks.samples.median_bytes, peaks.samples.count, peaks.samples.freedom) == (7, 3, 0)
+    assert peaks.uppers is not None
+    assert peaks.uppers.median_bytes == 9
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"runs": 0}, "entries[0].runs: 0 runs cannot"),
+        ({"peak_bytes": -1}, "entries[0].peak_bytes: -1 is less than nothing"),
+        ({"snapshot_bytes": -5}, "entries[0].snapshot_bytes: -5"),
+        ({"peak_upper_bytes": 3}, "entries[0].peak_upper_bytes: 3 is less than peak_bytes"),
+        ({"peaks_bytes": (7, 7)}, "entries[0].peaks_bytes: 2 sizes for 2 peaks of 3 runs"),
+        ({"peaks_bytes": (8, 8, 8)}, "entries[0].peak_bytes: 7 is not the median"),
+        ({"peaks_bytes": (7, 7, -9)}, "entries[0].peaks_bytes: -9"),
+        (
+            {"peaks_bytes": (7, 7, 7), "peak_uppers_bytes": (7, 7, 7)},
+            "entries[0].peak_upper_bytes: 9 is not the median",
+        ),
+        ({"caches_bytes": (0, 0, 0)}, "entries[0].caches_bytes: 3 sizes for 0 peaks of 3 runs"),
+        ({"runs": 3}, "twice"),
+        ({"peak_bytes": "much"}, "Expected `int`"),
+    ],
+)
+def test_a_baseline_edited_into_nonsense_is_refused(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    entry = {
+        "case": "a",
+        "peak_bytes": 7,
+        "peak_upper_bytes": 9,
+        "runs": 3,
+        "snapshot_bytes": 5,
+        "snapshot_sha256": "x",
+    }
+    entries = [{**entry, **changes}] * (2 if words == "twice" else 1)
+    document = {"schema": 2, "scenario": "demo", "conditions": {"sandbox": "docker"}}
+    path = tmp_path / "demo.json"
+    path.write_bytes(msgspec.json.encode({**document, "entries": entries}))
+    with pytest.raises(InputError) as caught:
+        load_baseline(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["../demo", "/etc/passwd", "a/b", "..", "", ".hidden", "a\0"])

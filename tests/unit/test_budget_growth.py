@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -37,29 +38,80 @@ def judge(scenario: Scenario, baseline: Baseline | None, *runs: Run) -> tuple[Fi
 
 
 @pytest.mark.parametrize(
-    ("peak_mib", "is_over"),
-    # 2 % of 1,000 MiB, and half a percent of noise in this sandbox.
-    [(500, False), (1000, False), (1020, False), (1024.9, False), (1025.1, True), (2000, True)],
+    ("peak_mib", "severity"),
+    # 2 % of 1,000 MiB and half a percent of noise are allowed. One run against one may be off by
+    # 3.3 MiB to one side in 95 of 100 cases, and by 14.5 MiB in 999 of 1,000.
+    [
+        (500, None),
+        (1000, None),
+        (1021.5, None),
+        (1022, Severity.NO_VERDICT),
+        (1039, Severity.NO_VERDICT),
+        (1039.6, Severity.FAILURE),
+        (2000, Severity.FAILURE),
+    ],
 )
-def test_growth_is_allowed_beyond_the_noise(
-    peak_mib: float, is_over: bool, scenario: Scenario, baseline: Baseline, make_run: Runs
+def test_growth_is_what_is_beyond_budget_floor_and_spread(
+    peak_mib: float,
+    severity: Severity | None,
+    scenario: Scenario,
+    baseline: Baseline,
+    make_run: Runs,
 ) -> None:
     findings = judge(scenario, baseline, make_run(peak_mib=peak_mib, upper_mib=peak_mib))
-    assert [finding.severity for finding in findings] == [Severity.FAILURE] * is_over
+    assert [finding.severity for finding in findings] == ([severity] if severity else [])
+
+
+def test_what_is_too_noisy_names_the_repeats_it_would_take(
+    scenario: Scenario, make_run: Runs
+) -> None:
+    before = [make_run(n, peak_mib=mib) for n, mib in enumerate((950, 1000, 1050), start=1)]
+    noisy = baseline_of("demo", CONDITIONS, _same_uppers(before))
+    after = [make_run(n, peak_mib=mib) for n, mib in enumerate((1030, 1080, 1130), start=1)]
+    (finding,) = judge(scenario, noisy, *_same_uppers(after))
+    assert finding.severity is Severity.NO_VERDICT
+    assert "is not known" in finding.message
+    assert "grew from 1,000 MiB to 1.1 GiB, by 80 MiB (8.0%)" in finding.message
+    found = re.search(r"About (\d+) repeats of both would decide", finding.next_step)
+    assert found is not None
+    many = int(found[1])
+    assert f"--repeat {many}" in finding.next_step
+    spread = [950 + 100 * n / (many - 1) for n in range(many)]
+    before = [make_run(n, peak_mib=mib) for n, mib in enumerate(spread, start=1)]
+    after = [make_run(n, peak_mib=mib + 80) for n, mib in enumerate(spread, start=1)]
+    later = baseline_of("demo", CONDITIONS, _same_uppers(before))
+    (decided,) = judge(scenario, later, *_same_uppers(after))
+    assert decided.severity is Severity.FAILURE
+
+
+def _same_uppers(runs: list[Run]) -> list[Run]:
+    return [msgspec.structs.replace(run, peak_upper_bytes=run.peak_bytes) for run in runs]
+
+
+def test_growth_that_equals_the_budget_is_never_decided_by_repeats(
+    scenario: Scenario, baseline: Baseline, make_run: Runs
+) -> None:
+    (finding,) = judge(scenario, baseline, make_run(peak_mib=1025, upper_mib=1025))
+    assert finding.severity is Severity.NO_VERDICT
+    assert "no sensible number of repeats" in finding.next_step
 
 
 def test_growth_is_told_in_numbers(scenario: Scenario, baseline: Baseline, make_run: Runs) -> None:
     (finding,) = judge(scenario, baseline, make_run(3, peak_mib=1100, upper_mib=1100))
     assert (finding.budget, finding.run) == (Subject.GROWTH, 3)
     assert "from 1,000 MiB to 1.1 GiB, by 100 MiB (10.0%)" in finding.message
+    assert "give or take 14.4 MiB" in finding.message
     assert "allows 2%" in finding.message
 
 
 def test_the_median_of_the_repeats_is_compared(
     scenario: Scenario, baseline: Baseline, make_run: Runs
 ) -> None:
-    repeats = [make_run(n, peak_mib=mib) for n, mib in enumerate((1000, 5000, 1001), start=1)]
-    assert judge(scenario, baseline, *repeats) == ()
+    repeats = [make_run(n, peak_mib=mib) for n, mib in enumerate((1000, 1011, 1001), start=1)]
+    assert judge(scenario, baseline, *_same_uppers(repeats)) == ()
+    higher = [make_run(n, peak_mib=mib) for n, mib in enumerate((1000, 1101, 1102), start=1)]
+    (finding,) = judge(scenario, baseline, *_same_uppers(higher))
+    assert "to 1.1 GiB, by 101 MiB" in finding.message
 
 
 @pytest.fixture
@@ -212,6 +264,6 @@ def test_a_baseline_of_nothing_allows_the_noise(
 ) -> None:
     entry = msgspec.structs.replace(baseline.entries[0], peak_bytes=0)
     empty = msgspec.structs.replace(baseline, entries=(entry,))
-    assert judge(scenario, empty, make_run(peak_mib=0.9, upper_mib=1100)) == ()
-    (finding,) = judge(scenario, empty, make_run(peak_mib=1.1, upper_mib=1100))
+    assert judge(scenario, empty, make_run(peak_mib=0.5, upper_mib=1100)) == ()
+    (finding,) = judge(scenario, empty, make_run(peak_mib=3, upper_mib=1100))
     assert finding.severity is Severity.FAILURE

@@ -149,3 +149,11 @@ def test_without_slab_no_sample_grows(sizes: list[int], share: float) -> None:
     assert corrected.top is not None
     assert timeline.top is not None
     assert 1 <= corrected.top.unreclaimable_bytes <= timeline.top.unreclaimable_bytes
+
+
+def test_the_largest_page_cache_is_known_whatever_is_merged_or_corrected() -> None:
+    timeline = Timeline(capacity=2)
+    for at_s, file_bytes in enumerate((1, 7, 3, 2, 1)):
+        timeline.add(Sample(at_s=at_s, anon_bytes=at_s, file_bytes=file_bytes))
+    assert timeline.cache_bytes == 7
+    assert timeline.without_slab(0.03).cache_bytes == 7
