@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -12,8 +12,9 @@ from typing import Protocol
 import msgspec
 
 from harness import __version__
+from harness.core.attributing import Profiling, attribute, comparable, known_paths, to_profile
 from harness.core.baseline import Baseline
-from harness.core.budget import Confirmation, confirmations
+from harness.core.budget import Confirmation, confirmations, judge_budgets
 from harness.core.case import Case
 from harness.core.conditions import Conditions
 from harness.core.encoding import encode_json
@@ -36,7 +37,9 @@ from harness.execution import Executor
 from harness.leak_pass import LeakPass, leaks_to_name
 from harness.orders import OrderMaker
 from harness.reading import ByteProgress, until_stopped
+from harness.room import Room
 from harness.sandbox.contract import Sandbox
+from harness.site_pass import SitePass
 from harness.snapshots import ProbeMaker, invalid_json_at
 from harness.store import REPORT, Store, publish
 
@@ -56,12 +59,13 @@ class Progress(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """A run that is to be made."""
+    """A run that is to be made; `why`, in a few words, if not for the verdict."""
 
     number: int
     case: Case
     repeat: int = 1
     purpose: Purpose = Purpose.VERDICT
+    why: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,7 @@ class Plan:
         jobs: how many runs may go on at once.
         confirm_largest: run snapshots a little below and above the largest that fits each limit.
         probes: makes those snapshots; None where they cannot be made, because files are replayed.
+        profiling: which cases get a profiled pass after all others.
 
     """
 
@@ -84,6 +89,7 @@ class Plan:
     jobs: int = 1
     confirm_largest: bool = False
     probes: ProbeMaker | None = None
+    profiling: Profiling = Profiling.NEVER
 
     def runs(self) -> tuple[PlannedRun, ...]:
         """Return the runs in order: every case, then every case again for each repeat."""
@@ -104,6 +110,13 @@ class Replay:
         self._plan = plan
         self._executor = Executor(sandbox=sandbox, orders=orders, store=store)
         self._store = store
+        self._site_pass = SitePass(
+            self._executor,
+            sandbox=sandbox,
+            orders=orders,
+            folder=store.folder,
+            memory_bytes=plan.memory_bytes,
+        )
         self._progress = progress
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._lock = threading.Lock()
@@ -127,6 +140,7 @@ class Replay:
         if self._plan.confirm_largest and self._plan.probes is not None:
             self._confirm_largest(self._plan.probes, stop)
         self._name_leaks(stop)
+        self._profile(stop)
         runs = tuple(sorted(self._runs, key=lambda run: run.number))
         # Asked to stop when all had been run, there was nothing left to stop.
         made = sum(run.purpose is Purpose.VERDICT for run in runs)
@@ -140,7 +154,14 @@ class Replay:
         findings, verdict = judge(
             self._plan.scenario, runs, self._plan.conditions, self._plan.baseline, more
         )
-        report = self._make_report(runs, findings, verdict, finished=not interrupted)
+        findings, attributions = attribute(
+            findings, runs, self._site_pass.profiles, self._plan.conditions, self._plan.baseline
+        )
+        report = msgspec.structs.replace(
+            self._make_report(runs, findings, verdict, finished=not interrupted),
+            profiles=tuple(self._site_pass.profiles),
+            attributions=attributions,
+        )
         try:
             self._save(report)
         except NoVerdictError as error:
@@ -235,12 +256,41 @@ class Replay:
         for number, (run, law) in enumerate(wanted, start=first):
             if stop():
                 return
-            planned = PlannedRun(number=number, case=run.case, purpose=Purpose.PROFILE)
+            planned = PlannedRun(
+                number=number, case=run.case, purpose=Purpose.PROFILE, why="to name what leaks"
+            )
             self._progress.run_started(planned, first + len(wanted) - 1)
             with contextlib.suppress(InterruptedRunError):
                 named = leak_pass.make(run, law, number=number, stop=stop)
                 self._runs.append(named)
                 self._progress.run_ended(named)
+
+    def _profile(self, stop: Callable[[], bool]) -> None:
+        """Run the cases that are worth it once more, to say what held their memory."""
+        plan, runs = self._plan, tuple(sorted(self._runs, key=lambda run: run.number))
+        findings = judge_budgets(plan.scenario, runs, plan.conditions, plan.baseline)
+        accepted = comparable(plan.baseline, plan.conditions)
+        wanted = to_profile(plan.profiling, plan.scenario, runs, findings, accepted)
+        last = max((run.number for run in runs), default=0)
+        for left, case in zip(range(len(wanted), 0, -1), wanted, strict=True):
+            if stop():
+                return
+            planned = PlannedRun(
+                number=last + 1, case=case.run.case, purpose=Purpose.PROFILE, why=case.why
+            )
+            self._progress.run_started(planned, last + left)
+            with contextlib.suppress(InterruptedRunError):
+                made = self._site_pass.make(
+                    case,
+                    number=planned.number,
+                    known_paths=known_paths(case.run, accepted),
+                    progress=self._progress.bytes,
+                    stop=stop,
+                )
+                self._runs.extend(made)
+                last += max(1, len(made))
+                for run in made[:1]:
+                    self._progress.run_ended(run)
 
     def _told(self, stop: Callable[[], bool]) -> ByteProgress:
         """Return what tells how far a file has been read, until the replay is to stop."""
@@ -301,30 +351,6 @@ def _interruption(made: int, planned: int) -> Finding:
         message=f"The replay was stopped after {made} of {planned} runs.",
         next_step="Run it again for a verdict; what has finished is in this report.",
     )
-
-
-class Room:
-    """Memory that runs share: one begins only while all limits together fit."""
-
-    def __init__(self, total_bytes: int) -> None:
-        """Share `total_bytes`."""
-        self._total_bytes = total_bytes
-        self._free_bytes = total_bytes
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def taken(self, limit_bytes: int | None) -> Iterator[None]:
-        """Hold a run's limit; one that has none, or more than there is, runs alone."""
-        wanted_bytes = min(limit_bytes or self._total_bytes, self._total_bytes)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free_bytes >= wanted_bytes)
-            self._free_bytes -= wanted_bytes
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free_bytes += wanted_bytes
-                self._changed.notify_all()
 
 
 def _output_findings(runs: Iterable[Run]) -> Iterable[Finding]:

@@ -99,9 +99,9 @@ class LiveBar:
         self.note(summary(run))
 
 
-_WHY: Final = {
-    Purpose.CONFIRMATION: " (confirming)",
-    Purpose.PROFILE: " (profiled, to name what leaks)",
+_PASSES: Final = {
+    Purpose.CONFIRMATION: "confirming",
+    Purpose.PROFILE: "profiled",
 }
 AnyProgress: TypeAlias = EventLines | LiveBar
 
@@ -131,7 +131,8 @@ def progress_on(stream: TextIO) -> Iterator[AnyProgress]:
 
 def _title(planned: "PlannedRun") -> str:
     again = f" (repeat {planned.repeat})" if planned.repeat > 1 else ""
-    return f"{planned.case.name}{again}{_WHY.get(planned.purpose, '')}"
+    why = ", ".join(filter(None, (_PASSES.get(planned.purpose), planned.why)))
+    return f"{planned.case.name}{again}{f' ({why})' if why else ''}"
 
 
 def summary(run: Run) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from harness.core.attribution import Attribution
 from harness.core.baseline import Baseline
 from harness.core.budget import judge_budgets
 from harness.core.command import knows_snapshot
@@ -16,6 +17,7 @@ from harness.core.node import judge_heap_limits
 from harness.core.run import Purpose, Run
 from harness.core.scaling import ScalingLaw
 from harness.core.scenario import Scenario, Worker
+from harness.core.sites import CaseProfile
 from harness.core.units import format_bytes
 from harness.core.verdict import Verdict, verdict_of
 
@@ -34,6 +36,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         planned_runs: how many there were to be, confirmations not counted.
         laws: how the peak of each worker grows with the size of the snapshot, and what fits.
         growth: what each worker that got several snapshots keeps of one after the other.
+        profiles: what held the memory of the cases that got a profiled pass.
+        attributions: what grew in the cases that are over a budget for memory.
 
     """
 
@@ -49,6 +53,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     planned_runs: int = 0
     laws: tuple[ScalingLaw, ...] = ()
     growth: tuple[GrowthLaw, ...] = ()
+    profiles: tuple[CaseProfile, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
 
 
 def judge(

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from harness.replay import Room
+from harness.room import Room
 
 
 def test_a_run_waits_until_its_limit_fits() -> None:
