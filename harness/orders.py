@@ -164,6 +164,13 @@ class OrderMaker:
                 yield f'sandbox.mounts[{index}]: "{text}" is not there'
 
     def _unheld_settings(self) -> Iterable[str]:
+        cpus, here = self._settings.cpus, os.cpu_count()
+        is_engine_here = self._kind is SandboxKind.DOCKER and self._is_here
+        if is_engine_here and cpus is not None and here is not None and cpus > here:
+            yield (
+                f"sandbox.cpus: {cpus:g} is above the processors of this machine, {here}, which "
+                "the engine refuses; lower it, or leave it out"
+            )
         if self._kind is SandboxKind.PROCESS and not can_bind(self._settings.cpus):
             yield (
                 f"sandbox.cpus: the process sandbox cannot hold a worker to "

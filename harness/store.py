@@ -6,8 +6,6 @@ either the old one or the new one.
 
 import contextlib
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
+from harness.claim import OUTPUT, claim, remove_outputs, remove_tree
 from harness.core.baseline import OLDEST_SCHEMA as OLDEST_BASELINE
 from harness.core.baseline import SCHEMA as BASELINE_SCHEMA
 from harness.core.baseline import Baseline
@@ -35,7 +34,6 @@ LATEST: Final = "latest"
 _RUNS: Final = "runs"
 _RUN: Final = "run.json"
 _TIMELINE: Final = "timeline.json"
-_OUTPUT: Final = "output"
 _TAIL_CHARACTERS: Final = 4096
 _COLUMNS: Final = tuple(field.name for field in msgspec.structs.fields(Sample))
 # What reading a file of ours can meet where it is gone, cut short or somebody else's.
@@ -125,7 +123,7 @@ class Store:
             NoVerdictError: it cannot be made.
 
         """
-        folder = self._run_folder(number) / _OUTPUT
+        folder = self._run_folder(number) / OUTPUT
         _make(folder / "tmp")
         return folder
 
@@ -136,12 +134,7 @@ class Store:
         """Remove what run `number` wrote, unless output is kept."""
         if self._keep_output:
             return
-        folder = self._run_folder(number) / _OUTPUT
-        with contextlib.suppress(RecursionError):
-            shutil.rmtree(folder, ignore_errors=True)
-        if os.path.lexists(folder):
-            # Folders nested deeper than Python's stack; rm knows no such end.
-            subprocess.run(["rm", "-rf", "--", folder], capture_output=True, check=False)
+        remove_tree(self._run_folder(number) / OUTPUT)
 
     def save_run(self, run: Run, samples: Sequence[Sample]) -> Run:
         """Save a run with its samples and the ends of its streams; return it as it is reported.
@@ -219,10 +212,13 @@ def _decode_samples(data: bytes) -> tuple[Sample, ...]:
 def new_store(root: Path, name: str, *, keep_output: bool = False) -> Store:
     """Make a new folder for an invocation below `root` and let ``latest`` point to it.
 
+    What the workers of killed invocations wrote there is removed.
+
     Raises:
         InputError: the folder cannot be made or written to.
 
     """
+    remove_outputs(root)
     stamp = time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
     folder = _free_folder(root / name / stamp)
     latest = folder.parent / LATEST
@@ -232,7 +228,10 @@ def new_store(root: Path, name: str, *, keep_output: bool = False) -> Store:
         beside.replace(latest)
     with contextlib.suppress(OSError):
         beside.unlink()  # where `latest` is taken by something else
-    return Store(folder, keep_output=keep_output)
+    store = Store(folder, keep_output=keep_output)
+    if not keep_output:
+        claim(folder, store)
+    return store
 
 
 def _free_folder(wanted: Path) -> Path:

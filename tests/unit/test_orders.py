@@ -175,6 +175,18 @@ def test_a_limit_fits_in_the_machine(make_scenario: Scenarios, tmp_path: Path) -
         limits(machine_memory_bytes() + 1).check(source="s.toml")
 
 
+def test_more_processors_than_the_engine_has_are_refused(
+    make_scenario: Scenarios, tmp_path: Path
+) -> None:
+    here = os.cpu_count() or 1
+    many = make_scenario(worker=worker("sh"), sandbox={"cpus": here + 1})
+    with pytest.raises(InputError, match=r"sandbox\.cpus: \d+ is above the processors of this"):
+        orders_of(many, tmp_path, SandboxKind.DOCKER).check(source="s.toml")
+    orders_of(many, tmp_path, SandboxKind.CGROUP).check(source="s.toml")
+    all_of_them = make_scenario(worker=worker("sh"), sandbox={"cpus": here})
+    orders_of(all_of_them, tmp_path, SandboxKind.DOCKER).check(source="s.toml")
+
+
 def test_what_no_kernel_holds_is_refused(make_scenario: Scenarios, tmp_path: Path) -> None:
     scenario = make_scenario(worker=worker("sh"), sandbox={"cpus": 1.5})
     orders_of(scenario, tmp_path, SandboxKind.CGROUP).check(source="s.toml")

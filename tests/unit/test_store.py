@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -51,14 +52,14 @@ def test_each_invocation_has_its_own_folder_and_latest_is_the_last(tmp_path: Pat
     stores = [new_store(tmp_path, "demo") for _ in range(3)]
     assert len({store.folder for store in stores}) == 3
     assert (tmp_path / "demo" / "latest").resolve() == stores[-1].folder
-    assert sorted(tmp_path.rglob(".*")) == []
+    assert sorted(tmp_path.rglob(".latest*")) == []
 
 
 def test_something_else_may_be_called_latest(tmp_path: Path) -> None:
     (tmp_path / "demo" / "latest").mkdir(parents=True)
     store = new_store(tmp_path, "demo")
     assert store.folder.is_dir()
-    assert sorted(tmp_path.rglob(".*")) == []
+    assert sorted(tmp_path.rglob(".latest*")) == []
 
 
 @pytest.mark.parametrize("root", ["file", "file/below"])
@@ -76,6 +77,36 @@ def test_output_is_removed_unless_it_is_kept(tmp_path: Path) -> None:
         (folder / "heroes.db").write_text("x")
         store.drop_output(1)
         assert folder.exists() is keep_output
+
+
+@pytest.mark.parametrize("keep_output", [False, True])
+def test_what_a_killed_invocation_let_its_worker_write_is_removed_by_the_next(
+    keep_output: bool, tmp_path: Path
+) -> None:
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom harness.store import new_store\n"
+        f"store = new_store(Path(sys.argv[1]), 'demo', keep_output={keep_output})\n"
+        "(store.output_folder(1) / 'heroes.db').write_text('x')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    left = (tmp_path / "demo" / "latest").resolve() / "runs" / "001" / "output" / "heroes.db"
+    assert left.exists()
+    other = new_store(tmp_path, "other")
+    mine = other.output_folder(1)
+    assert left.exists() is keep_output
+    new_store(tmp_path, "third")
+    assert mine.exists(), "another invocation still works there"
+
+
+def test_an_invocation_that_ended_leaves_no_claim(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom harness.store import new_store\n"
+        "store = new_store(Path(sys.argv[1]), 'demo')\n"
+        "assert list(store.folder.glob('.*'))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert list(tmp_path.rglob(".*")) == []
 
 
 @pytest.fixture
