@@ -13,6 +13,7 @@ import typer
 
 from harness.cli import (
     baseline,
+    compare,
     doctor,
     generate,
     learn,
@@ -42,6 +43,7 @@ app.command("generate", epilog=generate.EXAMPLE)(generate.generate)
 app.command("learn", epilog=learn.EXAMPLE)(learn.learn)
 app.command("shrink", epilog=shrink.EXAMPLE)(shrink.shrink)
 app.command("xray", epilog=xray.EXAMPLE)(xray.xray)
+app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.add_typer(baseline.app, name="baseline")
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("doctor", epilog=doctor.EXAMPLE)(doctor.doctor)

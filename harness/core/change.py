@@ -95,23 +95,25 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return self.lower.margin_bytes(SURE)
 
     def wanted(self, allowed: float) -> Wanted | None:
-        """Return how many repeats would decide whether it grew by more than `allowed`.
+        """Return how many repeats would decide whether it grew by more than the share `allowed`.
 
-        None where no sensible number does. What is decided needs no more than there are.
+        None where no sensible number does, or where it is decided.
         """
-        open_ = [
-            (one, threshold_bytes)
-            for one in self.measures
-            if one.standing(threshold_bytes := self._threshold_bytes(one, allowed)) is Standing.OPEN
+        return _wanted([(one, self._threshold_bytes(one, allowed)) for one in self.measures])
+
+    def wanted_either_way(self) -> Wanted | None:
+        """Return how many repeats would decide whether the peak changed by more than the floor."""
+        floor_bytes = self.floor_bytes
+        ways = [
+            _wanted([(one, floor_bytes) for one in measures])
+            for measures, standing in (
+                (self.measures, self.growth(0.0)),
+                (tuple(_turned(one) for one in self.measures), self.shrinkage()),
+            )
+            if standing is Standing.OPEN
         ]
-        # One that shows no growth decides alone; for growth, all must show it.
-        below = [(one, size) for one, size in open_ if one.by_bytes <= size]
-        counts = [repeats_to_decide(one, size) for one, size in below or open_]
-        known = [wanted for wanted in counts if wanted is not None]
-        if not known or (not below and len(known) < len(counts)):
-            return None
-        choose = min if below else max
-        return choose(known, key=lambda wanted: (wanted.old_count, wanted.new_count))
+        known = [wanted for wanted in ways if wanted is not None]
+        return max(known, key=_size) if known and len(known) == len(ways) else None
 
     def _threshold_bytes(self, measure: Difference, allowed: float) -> int:
         return int(measure.old_bytes * allowed) + self.floor_bytes
@@ -143,13 +145,11 @@ def _is_filled(old: CasePeaks, new: CasePeaks, sandbox: str) -> bool:
 
 
 def _turned(difference: Difference) -> Difference:
-    """Return the difference seen from the other end, so that what shrank has grown."""
+    """Return the difference had it grown by what it shrank; its error is the same."""
     return msgspec.structs.replace(
         difference,
         old_bytes=difference.new_bytes,
         new_bytes=difference.old_bytes,
-        old_count=difference.new_count,
-        new_count=difference.old_count,
     )
 
 
@@ -158,3 +158,19 @@ def _together(standings: Iterable[Standing]) -> Standing:
     if Standing.WITHIN in seen:
         return Standing.WITHIN
     return Standing.OPEN if Standing.OPEN in seen else Standing.OVER
+
+
+def _wanted(measures: Iterable[tuple[Difference, int]]) -> Wanted | None:
+    """Return the repeats that would decide, given each measure with its threshold in bytes."""
+    open_ = [(one, size) for one, size in measures if one.standing(size) is Standing.OPEN]
+    # One that shows no growth decides alone; for growth, all must show it.
+    below = [(one, size) for one, size in open_ if one.by_bytes <= size]
+    counts = [repeats_to_decide(one, size) for one, size in below or open_]
+    known = [wanted for wanted in counts if wanted is not None]
+    if not known or (not below and len(known) < len(counts)):
+        return None
+    return (min if below else max)(known, key=_size)
+
+
+def _size(wanted: Wanted) -> tuple[int, int]:
+    return (wanted.old_count, wanted.new_count)

@@ -73,3 +73,17 @@ def _differences(old: Conditions, new: Conditions) -> Iterable[str]:
             before, now = before_all.get(key, "absent"), now_all.get(key, "absent")
             if before != now:
                 yield f"{key} was {before} and is {now}"
+
+
+def remarks(old: Conditions, new: Conditions) -> tuple[str, ...]:
+    """Return what else differs, on which unreclaimable memory does not depend but for the noise."""
+    return tuple(
+        f"the {name} was {before or 'unknown'} and is {now or 'unknown'}; peaks depend on it by no "
+        "more than the noise floor"
+        for name, before, now in (
+            ("kernel", old.kernel, new.kernel),
+            ("container engine", old.engine, new.engine),
+            ("number of processors", old.processors, new.processors),
+        )
+        if before != now
+    )

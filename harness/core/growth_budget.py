@@ -16,7 +16,7 @@ from harness.core.noise import growth_floor_bytes
 from harness.core.quantity import Percent
 from harness.core.run import Run
 from harness.core.scenario import Budget
-from harness.core.spread import Standing, median_of
+from harness.core.spread import MOST_REPEATS_ADVISED, Standing, median_of
 from harness.core.undecided import unknown, unmeasured
 from harness.core.units import format_bytes
 
@@ -143,8 +143,9 @@ def advise_repeats(change: Change, allowed: float) -> str:
     wanted, lower = change.wanted(allowed), change.lower
     if wanted is None:
         return (
-            "The growth is so near to what is allowed that no sensible number of repeats would "
-            "decide; allow more or less, or accept it with `oomproof baseline accept`."
+            f"Not even {MOST_REPEATS_ADVISED} repeats would decide: the growth is too near to what "
+            "is allowed for what the case spreads. Allow more or less, or accept it with `oomproof "
+            "baseline accept`."
         )
     option = f"`--repeat {wanted.new_count}`, or `--repeat auto`"
     if wanted.old_count > lower.old_count:

@@ -93,7 +93,7 @@ def test_growth_that_equals_the_budget_is_never_decided_by_repeats(
 ) -> None:
     (finding,) = judge(scenario, baseline, make_run(peak_mib=1025, upper_mib=1025))
     assert finding.severity is Severity.NO_VERDICT
-    assert "no sensible number of repeats" in finding.next_step
+    assert "Not even 100 repeats would decide" in finding.next_step
 
 
 def test_growth_is_told_in_numbers(scenario: Scenario, baseline: Baseline, make_run: Runs) -> None:

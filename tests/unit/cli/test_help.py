@@ -13,6 +13,7 @@ COMMANDS = [
     ("xray",),
     ("shrink",),
     ("report",),
+    ("compare",),
     ("doctor",),
     ("baseline",),
     ("baseline", "accept"),

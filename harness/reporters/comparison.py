@@ -1,0 +1,166 @@
+"""A comparison for people on a terminal and in Markdown, and as a document."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+from rich.cells import cell_len
+
+from harness import __version__
+from harness.core.comparison import (
+    SCHEMA,
+    CaseComparison,
+    Comparison,
+    ComparisonDocument,
+    Outcome,
+)
+from harness.core.encoding import encode_json
+from harness.core.spread import MOST_REPEATS_ADVISED
+from harness.core.units import format_bytes
+from harness.reporters.markdown import escape
+from harness.reporters.plain import one_line
+
+OUTCOMES: Final = {
+    Outcome.GROWN: "grown",
+    Outcome.SHRUNK: "shrunk",
+    Outcome.SAME: "the same",
+    Outcome.OPEN: "cannot tell",
+    Outcome.NOT_COMPARABLE: "not comparable",
+    Outcome.NEW: "new",
+    Outcome.GONE: "gone",
+}
+_SIGNS: Final = {Outcome.GROWN: "🔺", Outcome.SHRUNK: "🔽", Outcome.OPEN: "❔"}
+_HEADINGS: Final = ("Outcome", "Was", "Is", "Difference", "Confidence", "Case")
+_SURE: Final = 0.999
+_NOTHING: Final = "-"
+
+
+def render_comparison_json(comparisons: Sequence[Comparison]) -> bytes:
+    """Return the comparisons as an indented JSON document in UTF-8."""
+    document = ComparisonDocument(schema=SCHEMA, oomproof=__version__, scenarios=tuple(comparisons))
+    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
+
+
+def render_comparison(comparisons: Sequence[Comparison], *, unicode: bool = True) -> str:
+    """Return the comparisons for a terminal: a line a case, what changed first."""
+    text = "\n".join(line for one in comparisons for line in _terminal(one)) + "\n"
+    return text if unicode else text.replace("±", "+-").encode("ascii", "replace").decode("ascii")
+
+
+def _terminal(comparison: Comparison) -> Iterator[str]:
+    yield f"{one_line(comparison.scenario)}: {_summary(comparison)}"
+    yield f"  was {one_line(comparison.old) or 'in no report'}"
+    yield f"  is  {one_line(comparison.new) or 'in no report'}"
+    for line in _remarks(comparison):
+        yield f"  {one_line(line)}"
+    cases = _in_order(comparison.cases)
+    rows = [_HEADINGS, *([one_line(cell) for cell in _cells(case)] for case in cases)]
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    for row, case in zip(rows, (None, *cases), strict=True):
+        yield "  " + "  ".join(_padded(row, widths)).rstrip()
+        if case is not None and (told := _told(case)):
+            yield f"      {one_line(told)}"
+    yield ""
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        gap = " " * (width - cell_len(cell))
+        yield gap + cell if 0 < column < len(row) - 1 else cell + gap
+
+
+def render_comparison_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Return the comparisons in GitHub's Markdown, for a summary or a comment."""
+    return "\n".join(line for one in comparisons for line in _markdown(one)) + "\n"
+
+
+def _markdown(comparison: Comparison) -> Iterator[str]:
+    yield f"## {escape(comparison.scenario)}: {escape(_summary(comparison))}"
+    yield ""
+    yield f"- Was: {escape(comparison.old) or 'in no report'}"
+    yield f"- Is: {escape(comparison.new) or 'in no report'}"
+    yield from (f"- {escape(line)}" for line in _remarks(comparison))
+    yield ""
+    yield f"| {' | '.join(_HEADINGS)} | |"
+    yield "|:--|--:|--:|--:|--:|:--|:--|"
+    for case in _in_order(comparison.cases):
+        outcome, *rest = _cells(case)
+        sign = _SIGNS.get(case.outcome, "")
+        cells = (f"{sign} {outcome}".strip(), *map(escape, rest), escape(_told(case)))
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _summary(comparison: Comparison) -> str:
+    counts = Counter(case.outcome for case in comparison.cases)
+    told = [f"{counts[outcome]} {OUTCOMES[outcome]}" for outcome in Outcome if counts[outcome]]
+    return ", ".join(told) or "no case in either"
+
+
+def _remarks(comparison: Comparison) -> Iterable[str]:
+    for reason in comparison.differences:
+        yield f"Not comparable: {reason}"
+    for note in comparison.notes:
+        yield f"Note: {note}"
+
+
+def _in_order(cases: Iterable[CaseComparison]) -> list[CaseComparison]:
+    """Return the cases by their outcome, the largest change first."""
+    order = list(Outcome)
+    return sorted(cases, key=lambda case: (order.index(case.outcome), -_change(case), case.case))
+
+
+def _change(case: CaseComparison) -> int:
+    return abs(case.lower.by_bytes) if case.lower else 0
+
+
+def _cells(case: CaseComparison) -> tuple[str, ...]:
+    old_bytes, new_bytes = case.old_bytes, case.new_bytes
+    if case.lower is not None:
+        old_bytes, new_bytes = case.lower.old_bytes, case.lower.new_bytes
+    return (
+        OUTCOMES[case.outcome],
+        _NOTHING if old_bytes is None else format_bytes(old_bytes),
+        _NOTHING if new_bytes is None else format_bytes(new_bytes),
+        _difference(case),
+        _confidence(case),
+        case.case,
+    )
+
+
+def _difference(case: CaseComparison) -> str:
+    if case.lower is None:
+        return _NOTHING
+    by_bytes, before_bytes = case.lower.by_bytes, max(1, case.lower.old_bytes)
+    sign = "+" if by_bytes > 0 else ""
+    margin = format_bytes(case.lower.margin_bytes)
+    return f"{sign}{format_bytes(by_bytes)} ± {margin} ({by_bytes / before_bytes:+.1%})"
+
+
+def _confidence(case: CaseComparison) -> str:
+    """Return how sure a change is; of what is the same, nothing needs to be."""
+    if case.confidence is None or case.outcome is Outcome.SAME:
+        return _NOTHING
+    if case.confidence > _SURE:
+        return f"> {_SURE:.1%}"
+    return f"{case.confidence:.1%}"
+
+
+def _told(case: CaseComparison) -> str:
+    """Return what a reader must know of a case, or what to do."""
+    if case.outcome is not Outcome.OPEN:
+        return case.reason
+    if case.repeats is None:
+        advice = (
+            f"not even {MOST_REPEATS_ADVISED} repeats would decide: the change is too near to the "
+            "noise floor for what the case spreads"
+        )
+    elif case.old_repeats is not None and case.old_repeats > case.old_runs:
+        advice = (
+            f"about {case.repeats} repeats of both would decide (there are {case.old_runs} and "
+            f"{case.new_runs})"
+        )
+    else:
+        advice = f"about {case.repeats} repeats would decide instead of {case.new_runs}"
+    return "; ".join(filter(None, (advice, case.reason)))
