@@ -27,7 +27,8 @@ def accept(
     baselines: Annotated[Path, typer.Option(help="Where the baselines go.")] = _BASELINES,
     json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
 ) -> int:
-    """Write the peaks of a report's completed runs to BASELINES/NAME.json."""
+    """Write the peaks of a report's completed runs to BASELINES/NAME.json, with what held them."""
+    from harness.core.accepted import with_profiles
     from harness.core.baseline import baseline_of
     from harness.core.errors import InputError
     from harness.store import (
@@ -47,25 +48,38 @@ def accept(
         raise InputError(f"{source}: no run completed, so there is nothing to compare with later")
     target = baseline_path(baselines, report.scenario)
     check_writable(target, option="--baselines")
-    dropped = _dropped(target, baseline)
+    before = _before(target)
+    dropped = _dropped(before, baseline)
+    baseline = with_profiles(baseline, report.profiles, before)
     save_baseline(target, baseline)
     typer.echo(f"Accepted {len(baseline.entries)} cases as {target}.", err=json)
     for case in dropped:
         typer.echo(f"No longer in it, because the report has no such run: {case}", err=json)
+    bare = [entry for entry in baseline.entries if not (entry.profile and entry.profile.sites)]
+    if bare:
+        typer.echo(
+            f"What held the memory of {len(bare)} of them is not in it; to know that, run with "
+            "`oomproof run --profile`, and accept again.",
+            err=json,
+        )
     if json:
         typer.echo(target.read_text("utf-8"))
     return 0
 
 
-def _dropped(target: Path, baseline: "Baseline") -> tuple[str, ...]:
-    """Return the cases of the baseline so far that the new one will not have."""
+def _before(target: Path) -> "Baseline | None":
+    """Return the baseline so far, if it can be read."""
     from harness.core.errors import InputError
     from harness.store import load_baseline
 
     try:
-        before = load_baseline(target)
+        return load_baseline(target)
     except InputError:
-        return ()  # it cannot be read, which accepting another mends
+        return None  # accepting another mends it
+
+
+def _dropped(before: "Baseline | None", baseline: "Baseline") -> tuple[str, ...]:
+    """Return the cases of the baseline so far that the new one will not have."""
     kept = {entry.case for entry in baseline.entries}
     return tuple(entry.case for entry in before.entries if entry.case not in kept) if before else ()
 

@@ -11,6 +11,7 @@ import typer
 from harness.cli.options import SOURCE, as_options
 
 if TYPE_CHECKING:
+    from harness.core.attributing import Profiling
     from harness.core.scenario import Scenario
 
 EXAMPLE = (
@@ -64,6 +65,15 @@ def run(
             help="Run snapshots of 97 and 103 % of the largest that fits each limit, too.",
         ),
     ] = False,
+    profile: Annotated[
+        bool | None,
+        typer.Option(
+            "--profile/--no-profile",
+            help="Run every case, or none, once more with a heap profiler; else those over a "
+            "budget `peak` or `growth`, and those that have one but no baseline.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, help="Runs side by side, while their limits fit in memory.")
     ] = 1,
@@ -104,8 +114,17 @@ def run(
             keep_output=keep_output,
             as_json=json,
             confirm_largest=confirm_largest,
+            profiling=_profiling(profile),
         )
         return run_session(request)
+
+
+def _profiling(is_wanted: bool | None) -> "Profiling":
+    from harness.core.attributing import Profiling
+
+    if is_wanted is None:
+        return Profiling.NEEDED
+    return Profiling.ALL if is_wanted else Profiling.NEVER
 
 
 def _print_schema() -> int:

@@ -17,11 +17,13 @@ import typer
 from harness.cli.image import check_image
 from harness.cli.output import unheard
 from harness.cli.progress import AnyProgress, progress_on
+from harness.core.attributing import Profiling
 from harness.core.case import Case, Snapshot, cases_of
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.report import Report
 from harness.core.scenario import Scenario
 from harness.orders import OrderMaker
+from harness.profilers.speedscope import render_growth
 from harness.reading import ByteProgress, until_stopped
 from harness.replay import Plan, Replay
 from harness.reporters.document import render_json
@@ -46,6 +48,7 @@ from harness.store import (
 MARKDOWN: Final = "report.md"
 JUNIT: Final = "junit.xml"
 METRICS: Final = "metrics.prom"
+GROWTH: Final = "growth.speedscope.json"
 PICTURE: Final = "memory.png"
 _PICTURE_S: Final = 120
 # A terminal and the program that started this one may both pass on the same Ctrl-C.
@@ -66,6 +69,7 @@ class Request:
     keep_output: bool
     as_json: bool
     confirm_largest: bool = False
+    profiling: Profiling = Profiling.NEVER
 
 
 def run_session(request: Request) -> int:
@@ -105,6 +109,7 @@ def _replay(
         jobs=request.jobs,
         confirm_largest=request.confirm_largest,
         probes=_probes(request, progress, stop),
+        profiling=request.profiling,
     )
     store = new_store(request.out.absolute(), scenario.name, keep_output=request.keep_output)
     replay = Replay(plan, sandbox=sandbox, orders=orders, store=store, progress=progress)
@@ -226,6 +231,8 @@ def _write_reports(report: Report, store: Store, progress: AnyProgress) -> tuple
         METRICS: lambda: render_metrics(report),
         PICTURE: lambda: draw(report, store),
     }
+    if any(found.stacks for found in report.attributions):
+        renders[GROWTH] = lambda: render_growth(report.attributions, name=report.scenario)
     for name, render in renders.items():
         progress.task(f"Writing {name}")
         try:

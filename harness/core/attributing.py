@@ -35,7 +35,7 @@ class Profiling(enum.StrEnum):
     """Which cases get a profiled pass after the runs that give the verdict.
 
     Attributes:
-        NEEDED: those over a budget of theirs, and those with a budget that have no baseline.
+        NEEDED: those over a budget `peak` or `growth`, and those that have one but no baseline.
         ALL: every case.
         NEVER: none.
 
@@ -72,7 +72,8 @@ def to_profile(
     `baseline` is one that the runs can be held against.
     """
     failed = {finding.case for finding in findings if _is_told_of(finding)}
-    budgeted = {budget.worker for budget in scenario.budget}
+    told_of = [budget for budget in scenario.budget if budget.peak or budget.growth]
+    budgeted = {budget.worker for budget in told_of}
     cases: dict[str, Run] = {}
     for run in runs:
         if run.purpose is Purpose.VERDICT and run.ending in _OF_MEMORY:

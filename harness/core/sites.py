@@ -191,7 +191,9 @@ def path_table(rows: Iterable[PathRow], *, parser: str, python: str, total_bytes
     # A path that is cut short would be another one.
     known = [(path, *sums) for path, sums in added.items() if len(path) <= _NAME_CHARACTERS]
     known.sort(key=lambda item: (-item[2], item[0]))
-    listed, rest = known[:MOST_ROWS], known[MOST_ROWS:]
+    least_bytes = max(1, int(total_bytes * _LEAST_SHARE))
+    listed = [item for item in known[:MOST_ROWS] if item[2] >= least_bytes]
+    rest = known[len(listed) :]
     is_whole = len(known) == len(added)
     return PathTable(
         parser=parser,

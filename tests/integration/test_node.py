@@ -226,9 +226,11 @@ def test_the_scenario_shows_both_deaths_and_the_survivor(tmp_path: Path) -> None
     )  # fmt: skip
     file = next(tmp_path.glob("*/*/report.json"))  # of the run, or of the link to the latest
     report = json.loads(file.read_bytes())
-    endings = [run["ending"] for run in report["runs"]]
+    endings = [run["ending"] for run in report["runs"] if run["purpose"] == "verdict"]
     assert done.returncode == 0, done.stderr
     assert endings == ["completed", "oom_killed", "completed", "heap_exhausted"] + 2 * ["completed"]
+    assert {found["sites"]["profiler"] for found in report["profiles"]} == {"v8"}
+    assert all("streaming" in found["case"] for found in report["profiles"]), "those with a budget"
     notes = [finding["message"] for finding in report["findings"] if finding["budget"] == "heap"]
     assert "the kernel kills first" in notes[0]
     assert "V8 gave up at its own heap limit" in notes[1]

@@ -69,7 +69,8 @@ def test_hero_scenario(
     kind: SandboxKind, hero: Path, tmp_path: Path, sandbox_for: Callable[[SandboxKind], Sandbox]
 ) -> None:
     sandbox_for(kind)
-    done = oomproof("run", hero / "scenario.toml", "--sandbox", kind, "--json", folder=tmp_path)
+    words = ("--sandbox", kind, "--no-profile", "--json")
+    done = oomproof("run", hero / "scenario.toml", *words, folder=tmp_path)
     report = report_of(done)
     runs = {
         (run["case"]["worker"], run["case"]["snapshot"]["label"]): run
@@ -102,7 +103,7 @@ def test_a_worker_that_keeps_all_records_turns_the_gate_red(
     edit(scenario, ('sizes = ["5MB", "50MB", "200MB"]', 'sizes = ["5MB", "50MB"]'))
     edit(scenario, ('snapshot = "200MB"', 'snapshot = "50MB"'))
     keep_all_records(hero)
-    words = ("run", scenario, "--sandbox", kind, "--worker", "streaming", "--json")
+    words = ("run", scenario, "--sandbox", kind, "--worker", "streaming", "--no-profile", "--json")
     red = oomproof(*words, folder=tmp_path)
     report = report_of(red)
     assert [run["ending"] for run in report["runs"]][:2] == ["completed", "completed"]

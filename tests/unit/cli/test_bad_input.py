@@ -107,7 +107,7 @@ def test_a_place_for_reports_that_cannot_be_written(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b'{"schema": 2}', "this baseline is schema 2, and this oomproof reads 1; update it"),
+        (b'{"schema": 3}', "this baseline is schema 3, and this oomproof reads 2; update it"),
         (b'{"schema": 1, "scen', "half written"),
         (b"", "the file is empty"),
     ],
