@@ -7,7 +7,7 @@ from typing import Final, assert_never
 import msgspec
 
 from harness.core.attribution import Attribution, compare_paths, compare_sites, differential
-from harness.core.attribution_words import hold_most, what_grew
+from harness.core.attribution_words import Since, hold_most, what_grew
 from harness.core.baseline import Baseline, BaselineEntry, fingerprint
 from harness.core.conditions import Conditions, differences
 from harness.core.ending import Ending
@@ -134,7 +134,7 @@ def attribute(
         if run is None or profile is None or not _is_told_of(finding):
             told.append(finding)
             continue
-        verdict_run = _verdict_run(runs, finding.case) or run
+        verdict_run = run if run.purpose is Purpose.VERDICT else _verdict_run(runs, run, finding)
         entry = baseline.entry_of(verdict_run.case) if baseline else None
         if finding.case not in found:
             found[finding.case] = _attribution(verdict_run, profile, conditions, baseline)
@@ -142,9 +142,10 @@ def attribute(
     return tuple(told), tuple(found.values())
 
 
-def _verdict_run(runs: Iterable[Run], name: str) -> Run | None:
-    of_case = (run for run in runs if run.case.name == name and run.purpose is Purpose.VERDICT)
-    return next(of_case, None)
+def _verdict_run(runs: Iterable[Run], confirming: Run, finding: Finding) -> Run:
+    """Return the run that gave a case's figures, where another one decided."""
+    of_case = (run for run in runs if run.case.name == finding.case)
+    return next((run for run in of_case if run.purpose is Purpose.VERDICT), confirming)
 
 
 def _told(
@@ -171,11 +172,15 @@ def _told(
 
 def _since(
     finding: Finding, run: Run, entry: BaselineEntry | None, found: Attribution
-) -> tuple[int, int] | None:
+) -> Since | None:
     """Return the peaks of the baseline and of now, where the finding does not say them itself."""
     if finding.budget is not Subject.PEAK or entry is None or run.peak_bytes is None:
         return None
-    return (entry.peak_bytes, run.peak_bytes) if found.is_comparable else None
+    if not found.is_comparable:
+        return None
+    return Since(
+        old_bytes=entry.peak_bytes, new_bytes=run.peak_bytes, at_least=run.peak_is_lower_bound
+    )
 
 
 def _place(found: Attribution, sites: SiteTable | None) -> SiteRow | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from harness.core.attribution import Attribution, InputChange, SiteChange
 from harness.core.profile import Moment
 from harness.core.sites import SiteRow, SiteTable
@@ -18,20 +20,33 @@ _NOTHING: Final = 0.05
 _SOURCE_CHARACTERS: Final = 60
 
 
-def what_grew(
-    found: Attribution, holders: str, *, since: tuple[int, int] | None
-) -> tuple[str, ...]:
+class Since(msgspec.Struct, frozen=True, kw_only=True):
+    """The resident peaks of the baseline and of now; `at_least`: the worker did not complete."""
+
+    old_bytes: int
+    new_bytes: int
+    at_least: bool
+
+    def __str__(self) -> str:
+        """Return by how much it grew."""
+        grown_bytes = self.new_bytes - self.old_bytes
+        share = grown_bytes / max(1, self.old_bytes) * 100
+        percent = f"{share:+.0f} %" if abs(share) >= 10 else f"{share:+.1f} %"
+        return f"{'at least ' if self.at_least else ''}{_signed(grown_bytes)} ({percent})"
+
+
+def what_grew(found: Attribution, holders: str, *, since: Since | None) -> tuple[str, ...]:
     """Return the sentences on what grew, and on what of it is not known.
 
     `holders` says what holds most, for where it cannot be said what grew. `since` are the resident
-    peaks of the baseline and of now, where they are to be said.
+    peaks, where they are to be said.
     """
     return tuple(_sentences(found, holders, since))
 
 
-def _sentences(found: Attribution, holders: str, since: tuple[int, int] | None) -> Iterator[str]:
+def _sentences(found: Attribution, holders: str, since: Since | None) -> Iterator[str]:
     if since is not None:
-        yield f"Since the baseline: {_signed(since[1] - since[0])} ({_percent(*since)})."
+        yield f"Since the baseline: {since}."
     if found.old_heap_bytes is not None and found.new_heap_bytes is not None:
         yield _on_sites(found, found.new_heap_bytes - found.old_heap_bytes)
     elif holders:
@@ -41,11 +56,6 @@ def _sentences(found: Attribution, holders: str, since: tuple[int, int] | None) 
     elif found.input is not None:
         yield _on_input(found.input)
     yield from found.unknown
-
-
-def _percent(old_bytes: int, new_bytes: int) -> str:
-    share = (new_bytes - old_bytes) / max(1, old_bytes) * 100
-    return f"{share:+.0f} %" if abs(share) >= 10 else f"{share:+.1f} %"
 
 
 def _signed(size_bytes: int) -> str:
