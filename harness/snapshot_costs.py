@@ -1,5 +1,6 @@
 """What a snapshot's JSON would cost in memory, as a part of a larger answer."""
 
+import functools
 import re
 import shutil
 import sys
@@ -72,6 +73,7 @@ def _interpreter(command: Sequence[str]) -> str | None:
     return first if _PYTHON.fullmatch(Path(first).name) else None
 
 
+@functools.lru_cache(maxsize=8)
 def _asked(python: str) -> Interpreter:
     """Return what is known of an interpreter; of one in an image only, what is known of ours."""
     return interpreter_at(python if shutil.which(python) else sys.executable)
