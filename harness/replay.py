@@ -4,9 +4,8 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -18,29 +17,36 @@ from harness.core.budget import Confirmation, confirmations, judge_budgets
 from harness.core.case import Case
 from harness.core.conditions import Conditions
 from harness.core.encoding import encode_json
-from harness.core.ending import Ending
 from harness.core.errors import (
     InputError,
     InterruptedRunError,
     NoVerdictError,
-    OomproofError,
 )
-from harness.core.finding import Finding, Severity, Subject
+from harness.core.finding import Finding, Severity
 from harness.core.growth import growth_laws
 from harness.core.law_budget import judge_largest
+from harness.core.repeating import cases_to_repeat
 from harness.core.report import SCHEMA, Report, judge
 from harness.core.run import Purpose, Run
 from harness.core.scaling import ScalingLaw, probes, scaling_laws
 from harness.core.scenario import Scenario
+from harness.core.spread import MOST_REPEATS_UNASKED
 from harness.core.verdict import Verdict, verdict_of
 from harness.execution import Executor
 from harness.leak_pass import LeakPass, leaks_to_name
 from harness.orders import OrderMaker
 from harness.reading import ByteProgress, until_stopped
+from harness.replay_findings import (
+    interruption,
+    output_findings,
+    snapshot_findings,
+    unmade,
+    unsaved,
+)
 from harness.room import Room
 from harness.sandbox.contract import Sandbox
 from harness.site_pass import SitePass
-from harness.snapshots import ProbeMaker, invalid_json_at
+from harness.snapshots import ProbeMaker
 from harness.store import REPORT, Store, publish
 
 
@@ -74,6 +80,8 @@ class Plan:
 
     Attributes:
         memory_bytes: what this machine can spare; runs side by side must fit in it together.
+        repeats_until_decided: after those of the scenario, repeat cases while that can change the
+            verdict.
         jobs: how many runs may go on at once.
         confirm_largest: run snapshots a little below and above the largest that fits each limit.
         probes: makes those snapshots; None where they cannot be made, because files are replayed.
@@ -87,6 +95,7 @@ class Plan:
     baseline: Baseline | None
     memory_bytes: int
     jobs: int = 1
+    repeats_until_decided: bool = False
     confirm_largest: bool = False
     probes: ProbeMaker | None = None
     profiling: Profiling = Profiling.NEVER
@@ -122,6 +131,7 @@ class Replay:
         self._lock = threading.Lock()
         self._runs: list[Run] = []
         self._unsaved: list[Finding] = []
+        self._planned = [*plan.runs()]
 
     def report(self, stop: Callable[[], bool]) -> Report:
         """Run every case, confirm what lies inside an interval, judge, and save the report.
@@ -133,9 +143,10 @@ class Replay:
             NoVerdictError: nothing can be saved from the start.
 
         """
-        planned = self._plan.runs()
         self._save(self._make_report((), (), Verdict.NONE, finished=False))
-        self._run_all(planned, stop)
+        self._run_all(self._planned, stop)
+        if self._plan.repeats_until_decided:
+            self._repeat(stop)
         self._confirm(stop)
         if self._plan.confirm_largest and self._plan.probes is not None:
             self._confirm_largest(self._plan.probes, stop)
@@ -144,13 +155,13 @@ class Replay:
         runs = tuple(sorted(self._runs, key=lambda run: run.number))
         # Asked to stop when all had been run, there was nothing left to stop.
         made = sum(run.purpose is Purpose.VERDICT for run in runs)
-        interrupted = stop() and made < len(planned)
-        checked = _snapshot_findings(runs, self._told(stop))
-        more = [*_output_findings(runs), *checked, *self._unsaved]
+        interrupted = stop() and made < len(self._planned)
+        checked = snapshot_findings(runs, self._told(stop))
+        more = [*output_findings(runs), *checked, *self._unsaved]
         if self._plan.confirm_largest:
             more.extend(judge_largest(self._laws(runs), can_probe=self._plan.probes is not None))
         if interrupted:
-            more.append(_interruption(made, len(planned)))
+            more.append(interruption(made, len(self._planned)))
         findings, verdict = judge(
             self._plan.scenario, runs, self._plan.conditions, self._plan.baseline, more
         )
@@ -170,7 +181,7 @@ class Replay:
 
     def _report_unsaved(self, report: Report, error: NoVerdictError) -> Report:
         """Return the report with the finding that it lies nowhere: a gate needs its evidence."""
-        lost = _unsaved(f"The report could not be saved: {error}.", Severity.NO_VERDICT)
+        lost = unsaved(f"The report could not be saved: {error}.", Severity.NO_VERDICT)
         findings = (*report.findings, lost)
         return msgspec.structs.replace(report, findings=findings, verdict=verdict_of(findings))
 
@@ -183,7 +194,7 @@ class Replay:
                 if stop() or is_broken.is_set():
                     return
                 try:
-                    self._progress.run_started(run, len(planned))
+                    self._progress.run_started(run, len(self._planned))
                     self._run(run, stop)
                 except BaseException:
                     is_broken.set()  # a bug of ours would meet the other runs, too
@@ -192,6 +203,23 @@ class Replay:
         with ThreadPoolExecutor(max_workers=max(1, self._plan.jobs)) as pool:
             for done in [pool.submit(work, run) for run in planned]:
                 done.result()
+
+    def _repeat(self, stop: Callable[[], bool]) -> None:
+        """Run cases once more, round by round, until no repeat can change the verdict."""
+        plan = self._plan
+        for repeat in range(plan.scenario.repeat + 1, MOST_REPEATS_UNASKED + 1):
+            wanted = cases_to_repeat(
+                plan.scenario, plan.cases, tuple(self._runs), plan.conditions, plan.baseline
+            )
+            if stop() or not wanted:
+                return
+            first = len(self._planned) + 1
+            more = [
+                PlannedRun(number=number, case=case, repeat=repeat)
+                for number, case in enumerate(wanted, start=first)
+            ]
+            self._planned += more
+            self._run_all(more, stop)
 
     def _run(self, planned: PlannedRun, stop: Callable[[], bool]) -> None:
         with contextlib.suppress(InterruptedRunError):  # not finished, so not reported
@@ -210,13 +238,13 @@ class Replay:
         )
         if executed.problem:
             with self._lock:
-                self._unsaved.append(_unsaved(executed.problem, Severity.NOTE))
+                self._unsaved.append(unsaved(executed.problem, Severity.NOTE))
         return executed.run
 
     def _confirm(self, stop: Callable[[], bool]) -> None:
         """Run the cases whose budget lies inside their peak's interval at that budget."""
         wanted: tuple[Confirmation, ...] = confirmations(self._plan.scenario, tuple(self._runs))
-        first = len(self._plan.runs()) + 1
+        first = len(self._planned) + 1
         for number, confirmation in enumerate(wanted, start=first):
             if stop():
                 return
@@ -243,7 +271,7 @@ class Replay:
             except InterruptedRunError:
                 return
             except (InputError, NoVerdictError) as error:
-                self._unsaved.append(_unmade(probe.case, error))
+                self._unsaved.append(unmade(probe.case, error))
 
     def _name_leaks(self, stop: Callable[[], bool]) -> None:
         """Run each case that leaks once more with a profiler, to say which line keeps it."""
@@ -313,86 +341,10 @@ class Replay:
             runs=runs,
             findings=findings,
             finished=finished,
-            planned_runs=len(self._plan.runs()),
+            planned_runs=len(self._planned),
             laws=self._laws(runs),
             growth=growth_laws(runs),
         )
 
     def _save(self, report: Report) -> None:
         publish(self._store.folder / REPORT, msgspec.json.format(encode_json(report)))
-
-
-def _unsaved(message: str, severity: Severity) -> Finding:
-    return Finding(
-        budget=Subject.HARNESS,
-        worker="",
-        severity=severity,
-        message=message,
-        next_step="Free some space, or name another folder with --out, and run again.",
-    )
-
-
-def _unmade(case: Case, error: OomproofError) -> Finding:
-    return Finding(
-        budget=Subject.LARGEST,
-        worker=case.worker,
-        severity=Severity.NOTE,
-        message=f"A snapshot to confirm what fits {case.memory_limit_label} could not be made: "
-        f"{error}.",
-        case=case.name,
-    )
-
-
-def _interruption(made: int, planned: int) -> Finding:
-    return Finding(
-        budget=Subject.HARNESS,
-        worker="",
-        severity=Severity.NO_VERDICT,
-        message=f"The replay was stopped after {made} of {planned} runs.",
-        next_step="Run it again for a verdict; what has finished is in this report.",
-    )
-
-
-def _output_findings(runs: Iterable[Run]) -> Iterable[Finding]:
-    for run in runs:
-        if run.output_folder_full and run.ending is Ending.CRASHED:
-            yield Finding(
-                budget=Subject.OUTPUT,
-                worker=run.case.worker,
-                severity=Severity.NOTE,
-                message=f"{run.case.name}: the worker crashed because its output folder was full.",
-                next_step="Free some space, or name another folder with --out.",
-                case=run.case.name,
-                run=run.number,
-            )
-
-
-def _snapshot_findings(runs: Iterable[Run], told: ByteProgress) -> Iterable[Finding]:
-    """Find the snapshots that are no JSON, among those of runs that did not complete.
-
-    Generated snapshots are JSON; checking each one of the user's would double a replay's time.
-    `told` hears how far each has been read, and ends it where the replay is to stop.
-    """
-    seen = {
-        snapshot.path: (run, snapshot)
-        for run in runs
-        if not run.completed
-        for snapshot in run.case.snapshots
-        if snapshot.shape is None
-    }
-    for path, (run, snapshot) in seen.items():
-        try:
-            failed = invalid_json_at(Path(path), told)
-        except (OSError, InterruptedRunError):
-            continue
-        if failed is not None:
-            yield Finding(
-                budget=Subject.SNAPSHOT,
-                worker=run.case.worker,
-                severity=Severity.NOTE,
-                message=f"{snapshot.label} is not valid JSON: at byte {failed[0]:,}: {failed[1]}.",
-                next_step="Export the snapshot again if it was cut short; if the worker met the "
-                "same file, its failure is what happened.",
-                case=run.case.name,
-                run=run.number,
-            )

@@ -29,7 +29,19 @@ _INTERPRETER: Final = re.compile(
     # What starts an interpreter.
     r"|(env|nice|uv|poetry|pipenv|npx|tsx)$"
 )
+_AUTO: Final = "auto"
 _SCRIPTS: Final = {".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".sh"}
+
+
+def _checked_repeat(text: str | None) -> str | None:
+    """Return a `--repeat` that is one; refuse any other as typer does."""
+    from harness.core.problems import MOST_REPEATS
+
+    if text in {None, _AUTO}:
+        return text
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_REPEATS:
+        raise typer.BadParameter(f'"{text}" is neither auto nor a number from 1 to {MOST_REPEATS}')
+    return text
 
 
 def run(
@@ -56,7 +68,13 @@ def run(
         list[str] | None, typer.Option(help="Run only this worker; may be given again.")
     ] = None,
     repeat: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="How often to run each case.")
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            callback=_checked_repeat,
+            help="How often to run each case; `auto` repeats until the verdict can no longer "
+            "change, at most 10 times.",
+        ),
     ] = None,
     confirm_largest: Annotated[
         bool,
@@ -104,11 +122,12 @@ def run(
     with as_options(_OPTIONS) if snapshot else contextlib.nullcontext():
         scenario, folder, source = _scenario(words, snapshot, memory, timeout)
         request = Request(
-            scenario=_override(scenario, sandbox=sandbox, image=image, repeat=repeat),
+            scenario=_override(scenario, sandbox=sandbox, image=image, repeat=_repeats(repeat)),
             folder=folder,
             source=source,
             workers=tuple(worker or ()),
             jobs=jobs,
+            repeats_until_decided=repeat == _AUTO,
             out=out,
             baselines=baselines,
             keep_output=keep_output,
@@ -117,6 +136,11 @@ def run(
             profiling=_profiling(profile),
         )
         return run_session(request)
+
+
+def _repeats(text: str | None) -> int | None:
+    """Return how often each case is run at first; None leaves that to the scenario."""
+    return 1 if text == _AUTO else int(text) if text else None
 
 
 def _profiling(is_wanted: bool | None) -> "Profiling":

@@ -69,6 +69,7 @@ class Request:
     keep_output: bool
     as_json: bool
     confirm_largest: bool = False
+    repeats_until_decided: bool = False
     profiling: Profiling = Profiling.NEVER
 
 
@@ -107,6 +108,7 @@ def _replay(
         baseline=baseline,
         memory_bytes=available_memory_bytes(),
         jobs=request.jobs,
+        repeats_until_decided=request.repeats_until_decided,
         confirm_largest=request.confirm_largest,
         probes=_probes(request, progress, stop),
         profiling=request.profiling,

@@ -16,7 +16,7 @@ from harness.core.noise import growth_floor_bytes
 from harness.core.quantity import Percent
 from harness.core.run import Run
 from harness.core.scenario import Budget
-from harness.core.spread import MOST_REPEATS_ADVISED, Standing, median_of
+from harness.core.spread import MOST_REPEATS_ADVISED, MOST_REPEATS_UNASKED, Standing, median_of
 from harness.core.undecided import unknown, unmeasured
 from harness.core.units import format_bytes
 
@@ -147,7 +147,9 @@ def advise_repeats(change: Change, allowed: float) -> str:
             "is allowed for what the case spreads. Allow more or less, or accept it with `oomproof "
             "baseline accept`."
         )
-    option = f"`--repeat {wanted.new_count}`, or `--repeat auto`"
+    option = f"`--repeat {wanted.new_count}`"
+    if wanted.new_count <= MOST_REPEATS_UNASKED:
+        option += ", or `--repeat auto`"
     if wanted.old_count > lower.old_count:
         return (
             f"About {wanted.new_count} repeats of both would decide: accept a baseline that was "

@@ -29,6 +29,8 @@ SURE: Final = 0.999
 LIKELY: Final = 0.95
 # More repeats than these nobody makes to settle a question.
 MOST_REPEATS_ADVISED: Final = 100
+# More than these nobody waits for unasked; what is open then stays open, and names what it takes.
+MOST_REPEATS_UNASKED: Final = 10
 
 
 class Repeats(msgspec.Struct, frozen=True, kw_only=True):

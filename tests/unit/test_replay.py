@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.core.baseline import Baseline
+from harness.core.baseline import Baseline, baseline_of
 from harness.core.case import Snapshot, cases_of
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
@@ -67,6 +67,7 @@ class Stage:
         memory_bytes: int = 2**40,
         baseline: Baseline | None = None,
         confirm_largest: bool = False,
+        repeats_until_decided: bool = False,
     ) -> Report:
         self.sandbox = FakeSandbox(script)
         plan = Plan(
@@ -76,6 +77,7 @@ class Stage:
             baseline=baseline,
             memory_bytes=memory_bytes,
             jobs=jobs,
+            repeats_until_decided=repeats_until_decided,
             confirm_largest=confirm_largest,
             probes=ProbeMaker(
                 scenario.snapshots,
@@ -137,6 +139,30 @@ def test_repeats_come_after_all_cases(stage: Stage, make_scenario: Callable[...,
     report = stage.replay(make_scenario(repeat=2), [observation()] * 4)
     seen = [(run.number, run.repeat, run.case.snapshot_label) for run in report.runs]
     assert seen == [(1, 1, "5MB"), (2, 1, "50MB"), (3, 2, "5MB"), (4, 2, "50MB")]
+
+
+def test_cases_are_repeated_until_their_growth_is_decided(
+    stage: Stage, make_scenario: Callable[..., Scenario]
+) -> None:
+    scenario = make_scenario(budget=[{"worker": "streaming", "growth": "2%"}])
+
+    def replayed(*peaks_mib: float) -> Report:
+        sizes = [int(mib * MIB) for mib in peaks_mib]
+        seen = [observation(peak_bytes=size, upper_bytes=size) for size in sizes]
+        return stage.replay(scenario, seen, baseline=baseline, repeats_until_decided=True)
+
+    baseline = None
+    first = replayed(*[100, 200] * 3)
+    assert [run.repeat for run in first.runs] == [1, 1, 2, 2, 3, 3], "for a baseline"
+    assert (first.planned_runs, first.verdict) == (6, Verdict.PASS)
+    baseline = baseline_of("demo", first.conditions, first.runs)
+    # The second case is where one run cannot tell, and where three can.
+    second = replayed(100, 205.7, 205.7, 205.7)
+    cases = [(run.repeat, run.case.snapshot_label) for run in second.runs]
+    assert cases == [(1, "5MB"), (1, "50MB"), (2, "50MB"), (3, "50MB")]
+    assert (second.finished, second.planned_runs) == (True, 4)
+    assert second.verdict is Verdict.FAIL
+    assert stage.listener.started[-1] == (4, 4)
 
 
 def test_each_run_is_saved_before_the_next_begins(stage: Stage, scenario: Scenario) -> None:

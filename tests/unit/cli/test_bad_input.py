@@ -206,6 +206,7 @@ def test_other_words(
         ("fly",),
         ("run", "--fly"),
         ("run", "--repeat", "0", "scenario.toml"),
+        ("run", "--repeat", "1001", "scenario.toml"),
         ("run", "--repeat", "many", "scenario.toml"),
         ("run", "--jobs", "0", "scenario.toml"),
         ("report", "--format", "fax"),

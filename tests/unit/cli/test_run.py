@@ -201,3 +201,14 @@ def test_a_worker_over_its_limit_is_killed_as_expected(report: Report) -> None:
 )
 def test_a_worker_is_called_by_its_script(line: str, name: str) -> None:
     assert name_of(line.split()) == name
+
+
+def test_repeats_that_stop_by_themselves(oomproof: Command, scenario: Callable[..., Path]) -> None:
+    path = scenario("sleep 0.2", more='[[budget]]\nworker = "worker"\ngrowth = "50%"')
+    first = oomproof("run", path, "--repeat", "auto", "--no-profile", "--json")
+    assert first.code == 0
+    assert len(first.document()["runs"]) == 3, "for a baseline"
+    assert oomproof("baseline", "accept").code == 0
+    second = oomproof("run", path, "--repeat", "auto", "--no-profile", "--json")
+    assert second.code == 0
+    assert len(second.document()["runs"]) == 1, "it is within what is allowed at once"
