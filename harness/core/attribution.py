@@ -4,6 +4,7 @@ The bytes are those that a profiler counted in passes of their own. They say who
 never mixed with resident memory, which the verdict is about.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -182,7 +183,7 @@ def compare_paths(before: PathTable, now: PathTable) -> InputChange:
     """Return which part of the input grew, of two tables of one parser.
 
     Of those that have most of the growth it is the one that grew by most times, and of several that
-    grew alike, the one that holds the others.
+    grew alike, the one that holds the others: rather a list than its elements.
     """
     whole = InputChange(
         parser=now.parser, old_total_bytes=before.total_bytes, new_total_bytes=now.total_bytes
@@ -203,6 +204,7 @@ def compare_paths(before: PathTable, now: PathTable) -> InputChange:
     row = min(
         (row for row in telling if times[row.path] * _SAME >= most), key=lambda row: len(row.path)
     )
+    row = _container(row, telling)
     was = known.get(row.path)
     return msgspec.structs.replace(
         whole,
@@ -213,6 +215,12 @@ def compare_paths(before: PathTable, now: PathTable) -> InputChange:
         new_bytes=row.bytes,
         new_count=row.count,
     )
+
+
+def _container(row: PathRow, telling: Sequence[PathRow]) -> PathRow:
+    """Return the list or map whose elements grew, where it is among those that tell."""
+    path = row.path.removesuffix("[*]").removesuffix(".*")
+    return next((other for other in telling if other.path == path), row)
 
 
 def _before(row: PathRow, known: dict[str, PathRow], most_bytes: int) -> int:

@@ -79,12 +79,21 @@ class _Matching:
 
     def match_edited(self) -> None:
         """Pair texts of one function that are most alike, where both say so of each other."""
-        best_now = {id(place): _most_alike(place, self._now) for place in self._before}
-        best_before = {id(place): _most_alike(place, self._before) for place in self._now}
+        renamed = self._renamed()
+        best_now = {id(place): _most_alike(place, self._now, renamed) for place in self._before}
+        best_before = {id(place): _most_alike(place, self._before, renamed) for place in self._now}
         for place in list(self._before):
             found = best_now[id(place)]
             if found is not None and best_before[id(found)] is place:
                 self._pair(place, found)
+
+    def _renamed(self) -> frozenset[frozenset[str]]:
+        """Return the names of files that are one, as those of their lines say that were found."""
+        return frozenset(
+            frozenset((pair.before.row.file, pair.now.row.file))
+            for pair in self._pairs
+            if pair.before is not None and pair.now is not None
+        )
 
     def _pair(self, before: Place, now: Place) -> None:
         self._before = [place for place in self._before if place is not before]
@@ -118,13 +127,16 @@ def _once(
     return {name: group[0] for name, group in groups.items() if len(group) == 1}
 
 
-def _most_alike(place: Place, others: Iterable[Place]) -> Place | None:
+def _most_alike(
+    place: Place, others: Iterable[Place], renamed: frozenset[frozenset[str]]
+) -> Place | None:
     """Return the one other place of the same function whose text is most alike; None if none is.
 
     Where two are alike to the same degree, neither is it.
     """
     scored = sorted(
-        ((_likeness(place.row, other.row), other) for other in others), key=lambda item: -item[0]
+        ((_likeness(place.row, other.row, renamed), other) for other in others),
+        key=lambda item: -item[0],
     )
     if not scored or scored[0][0] < _ALIKE:
         return None
@@ -133,8 +145,9 @@ def _most_alike(place: Place, others: Iterable[Place]) -> Place | None:
     return scored[0][1]
 
 
-def _likeness(one: SiteRow, other: SiteRow) -> float:
-    same = one.function == other.function and _name(one) == _name(other)
+def _likeness(one: SiteRow, other: SiteRow, renamed: frozenset[frozenset[str]]) -> float:
+    same_file = _name(one) == _name(other) or frozenset((one.file, other.file)) in renamed
+    same = same_file and one.function == other.function
     if not (same and one.function and one.source and other.source):
         return 0.0
     # The order of the two must not matter, which it does to a matcher.

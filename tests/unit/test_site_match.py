@@ -50,6 +50,17 @@ def test_what_is_no_candidate_is_new_and_gone(now: SiteRow) -> None:
     assert pairs([row("rows.append(row)")], [now]) == {(41, None), (None, 57)}
 
 
+def test_a_text_that_was_edited_in_a_file_that_was_renamed() -> None:
+    """That the file has another name is known by another line of it."""
+    before = [row("rows.append(row)"), row("json.load(file)", line=12)]
+    now = [
+        row("rows.append(dict(row))", line=57, file="app/whole.py"),
+        row("json.load(file)", line=13, file="app/whole.py"),
+    ]
+    assert pairs(before, now) == {(41, 57), (12, 13)}
+    assert pairs(before[:1], now[:1]) == {(41, None), (None, 57)}
+
+
 def test_two_candidates_are_none() -> None:
     now = [
         row("rows.append(row)", line=5, file="one.py"),
