@@ -9,6 +9,7 @@ from harness.core.report import Report
 from harness.core.run import Run
 from harness.core.units import format_seconds
 from harness.core.verdict import Verdict
+from harness.reporters.holders import HOLDERS, holder_lines
 from harness.reporters.laws import GROWTH, SCALING, growth_lines, scaling_lines
 from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import (
@@ -80,6 +81,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield _row(run, report)
         yield ""
     yield from _laws(report)
+    yield from _holders(report)
     yield from _findings(report)
     yield from _streams(report)
     yield from _conditions(report)
@@ -113,6 +115,15 @@ def _laws(report: Report) -> Iterator[str]:
         yield f"### {GROWTH}"
         yield ""
         yield from (f"- {escape(line)}" for line in growth)
+        yield ""
+
+
+def _holders(report: Report) -> Iterator[str]:
+    lines = holder_lines(report)
+    if lines:
+        yield f"### {HOLDERS}"
+        yield ""
+        yield from (f"- {prose(line)}" for line in lines)
         yield ""
 
 

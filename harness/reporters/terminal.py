@@ -15,6 +15,7 @@ from harness.core.report import Report
 from harness.core.run import Run
 from harness.core.verdict import Verdict
 from harness.reporters.bar import ASCII, BLOCKS, Bar, Glyphs
+from harness.reporters.holders import HOLDERS, holder_lines
 from harness.reporters.laws import GROWTH, SCALING, growth_lines, scaling_lines
 from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import (
@@ -132,6 +133,7 @@ class _Page:
         yield from self._header()
         yield from self._table()
         yield from self._laws()
+        yield from self._holders()
         yield from self._findings()
         yield Text()
         yield from self._verdict()
@@ -256,6 +258,14 @@ class _Page:
             yield Text()
             yield Text(GROWTH, style="bold")
         for line in growth:
+            yield from self._wrap(line, style="", indent=2, hang=2)
+
+    def _holders(self) -> Iterator[Text]:
+        lines = holder_lines(self._report)
+        if lines:
+            yield Text()
+            yield Text(HOLDERS, style="bold")
+        for line in lines:
             yield from self._wrap(line, style="", indent=2, hang=2)
 
     def _findings(self) -> Iterator[Text]:
