@@ -38,15 +38,25 @@ def report(
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the reports are.")] = Path("reports/out"),
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl", help="Render the trend of this history instead of a report."
+        ),
+    ] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of a report, and read none.")
     ] = False,
 ) -> int:
-    """Render a saved report again; exits with the code of its verdict."""
+    """Render a saved report again; exits with the code of its verdict.
+
+    With --history, render the trend of a history, as terminal, markdown, json or picture.
+    """
     import msgspec
 
     from harness.cli.output import unheard
     from harness.cli.session import print_report
+    from harness.cli.trend import show_history
     from harness.core.errors import InputError
     from harness.reporters.document import report_schema
     from harness.store import check_writable, load_report, newest_report, publish
@@ -54,8 +64,12 @@ def report(
     if schema:
         typer.echo(msgspec.json.format(msgspec.json.encode(report_schema()), indent=2))
         return 0
-    found, store = load_report(path or newest_report(out))
     form = Format.JSON if json else form
+    if history is not None:
+        if path is not None:
+            raise InputError(f"--history renders a history, and {path} is a report; give one")
+        return show_history(history, form, output)
+    found, store = load_report(path or newest_report(out))
     if output is not None:
         check_writable(output, option="-o")
         publish(output, _render(form, found, store))

@@ -95,6 +95,10 @@ def run(
     jobs: Annotated[
         int, typer.Option(min=1, help="Runs side by side, while their limits fit in memory.")
     ] = 1,
+    history: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help="Add a line for each case to this history."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the reports go.")] = Path("reports/out"),
     baselines: Annotated[Path, typer.Option(help="Where the baselines are.")] = Path(
         "reports/baselines"
@@ -127,6 +131,7 @@ def run(
             source=source,
             workers=tuple(worker or ()),
             jobs=jobs,
+            history=history,
             repeats_until_decided=repeat == _AUTO,
             out=out,
             baselines=baselines,

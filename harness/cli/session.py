@@ -20,8 +20,10 @@ from harness.cli.progress import AnyProgress, progress_on
 from harness.core.attributing import Profiling
 from harness.core.case import Case, Snapshot, cases_of
 from harness.core.errors import InputError, NoVerdictError
+from harness.core.history import lines_of
 from harness.core.report import Report
 from harness.core.scenario import Scenario
+from harness.history import add_lines, check_history, commit_at
 from harness.orders import OrderMaker
 from harness.profilers.speedscope import render_growth
 from harness.reading import ByteProgress, until_stopped
@@ -70,6 +72,7 @@ class Request:
     as_json: bool
     confirm_largest: bool = False
     repeats_until_decided: bool = False
+    history: Path | None = None
     profiling: Profiling = Profiling.NEVER
 
 
@@ -78,6 +81,7 @@ def run_session(request: Request) -> int:
     with progress_on(sys.stderr) as progress, stopping() as stop:
         report, store = _replay(request, progress, stop)
         problems = _write_reports(report, store, progress)
+        problems += _add_to_history(request, report)
     with unheard():
         _print(request, report, store, problems)
     return report.verdict.exit_code
@@ -88,6 +92,8 @@ def _replay(
 ) -> tuple[Report, Store]:
     scenario = request.scenario
     _check_workers(request)
+    if request.history is not None:
+        check_history(request.history)
     check_writable(request.out / scenario.name / "new", option="--out")
     baseline = load_baseline(baseline_path(request.baselines, scenario.name))
     sandbox = choose(scenario.sandbox)
@@ -286,6 +292,20 @@ def shown(path: Path) -> str:
     with contextlib.suppress(ValueError):
         return str(path.relative_to(Path.cwd()))
     return str(path)
+
+
+def _add_to_history(request: Request, report: Report) -> tuple[str, ...]:
+    """Add a finished report to its history; return why that could not be done."""
+    if request.history is None:
+        return ()
+    if not report.finished:
+        return (f"{request.history} was not added to, because the report is not finished",)
+    try:
+        commit = commit_at(request.folder, os.environ)
+        add_lines(request.history, lines_of(report, commit))
+    except NoVerdictError as error:
+        return (f"The history was not added to: {error}",)
+    return ()
 
 
 def print_report(report: Report, *, err: bool) -> None:

@@ -14,10 +14,11 @@ def problems_of(baseline: Baseline) -> Iterable[str]:
         if entry.case in seen:
             yield f'{where}.case: "{entry.case}" is there twice'
         seen.add(entry.case)
-        yield from (f"{where}.{problem}" for problem in _entry_problems(entry))
+        yield from (f"{where}.{problem}" for problem in entry_problems(entry))
 
 
-def _entry_problems(entry: BaselineEntry) -> Iterable[str]:
+def entry_problems(entry: BaselineEntry) -> Iterable[str]:
+    """Yield what cannot be so in one entry, each with the key."""
     if entry.runs < 1:
         yield f"runs: {entry.runs} runs cannot have been accepted"
     lists = {

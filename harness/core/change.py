@@ -53,6 +53,11 @@ class CasePeaks(msgspec.Struct, frozen=True, kw_only=True):
         )
         return repeats_of([max(sample, upper - cache) for sample, upper, cache in ends])
 
+    @property
+    def least_bytes(self) -> int:
+        """What the peak was at least: the median of its lower ends, or of its samples."""
+        return (self.lowers or self.samples).median_bytes
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """How the peak of a case changed.

@@ -76,8 +76,8 @@ class CaseComparison(msgspec.Struct, frozen=True, kw_only=True):
     """One case, old and new.
 
     Attributes:
-        old_bytes: the median peak that was; None where it is not known.
-        new_bytes: the median peak that is.
+        old_bytes: what the peak was at least, the median of the runs; None where it is not known.
+        new_bytes: what it is at least.
         lower: how the lower end of the peak changed, which the outcome is told in.
         upper: how the upper end did; None where it says nothing.
         floor_bytes: what runs of one worker differ by without any change.
@@ -221,8 +221,8 @@ def _compare_case(
     seen = CaseComparison(
         case=name,
         outcome=Outcome.NOT_COMPARABLE,
-        old_bytes=before.peak_bytes if before else None,
-        new_bytes=now.peak_bytes if now else None,
+        old_bytes=before.peaks.least_bytes if before else None,
+        new_bytes=now.peaks.least_bytes if now else None,
         old_runs=before.runs if before else 0,
         new_runs=now.runs if now else 0,
         reason="; ".join(died),
