@@ -1,5 +1,6 @@
 """What a case held by line of code, and what its input costs by JSON path: small enough to keep."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Final
 
@@ -13,6 +14,10 @@ _LEAST_SHARE: Final = 0.002
 _MOST_CALLERS: Final = 8
 _SOURCE_CHARACTERS: Final = 120
 _NAME_CHARACTERS: Final = 200
+# Steps of a path: a key in quotes, an element or any key, a plain key.
+_STEP: Final = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\*\]|\.\*|\.\w+')
+# A long number, a hash, or a text.
+_ID: Final = re.compile(r"\.(\w*\d{5}\w*|(?=[^\d]*\d)[0-9A-Fa-f_]{8,}|\w{41,})")
 _NOWHERE: Final = Frame(function="", file="unknown", line=0)
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -183,11 +188,15 @@ def _called(frame: Frame) -> str:
 
 
 def path_table(rows: Iterable[PathRow], *, parser: str, python: str, total_bytes: int) -> PathTable:
-    """Return the paths that cost most of all `rows`; those of several snapshots are added up."""
+    """Return the paths that cost most of all `rows`; those of several snapshots are added up.
+
+    A table is committed, so a key that looks like data is told of as any key: ``.*``.
+    """
     added: dict[str, tuple[int, int]] = {}
     for row in rows:
-        count, size_bytes = added.get(row.path, (0, 0))
-        added[row.path] = (count + row.count, size_bytes + row.bytes)
+        path = structural(row.path)
+        count, size_bytes = added.get(path, (0, 0))
+        added[path] = (count + row.count, size_bytes + row.bytes)
     # A path that is cut short would be another one.
     known = [(path, *sums) for path, sums in added.items() if len(path) <= _NAME_CHARACTERS]
     known.sort(key=lambda item: (-item[2], item[0]))
@@ -202,6 +211,15 @@ def path_table(rows: Iterable[PathRow], *, parser: str, python: str, total_bytes
         unlisted_bytes=(rest[0][2] if rest else 0) if is_whole else total_bytes,
         rows=tuple(PathRow(path=path, count=n, bytes=size) for path, n, size in listed),
     )
+
+
+def structural(path: str) -> str:
+    """Return a path without the keys that may be data: those that are no names, or hold an id."""
+    return _STEP.sub(lambda step: ".*" if _is_data(step[0]) else step[0], path)
+
+
+def _is_data(step: str) -> bool:
+    return step.startswith('["') or _ID.fullmatch(step) is not None
 
 
 def shortened_sites(table: SiteTable, most: int) -> SiteTable:

@@ -14,6 +14,7 @@ from harness.core.sites import (
     shortened_paths,
     shortened_sites,
     site_table,
+    structural,
 )
 from harness.site_pass import shown
 
@@ -92,10 +93,33 @@ def test_paths_of_several_snapshots_are_added_up() -> None:
     assert ([row.path for row in short.rows], short.unlisted_bytes) == (["$"], 50)
 
 
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("$.heroes[*].gear", "$.heroes[*].gear"),
+        ("$.by_id.*.power", "$.by_id.*.power"),
+        ('$.users["ann@example.com"].age', "$.users.*.age"),
+        ('$["a \\"quoted\\" ].key"][*]', "$.*[*]"),
+        ("$.users.u4711000.age", "$.users.*.age"),
+        ("$.blobs.deadbeef01.size", "$.blobs.*.size"),
+        ("$.sha256.level2", "$.sha256.level2"),
+        ("$." + "x" * 60, "$.*"),
+    ],
+)
+def test_no_key_that_looks_like_data_is_kept(path: str, kept: str) -> None:
+    assert structural(path) == kept
+
+
+def test_keys_that_look_like_data_are_added_up() -> None:
+    rows = [PathRow(path=f'$["{name}@example.com"]', count=1, bytes=30) for name in ("ann", "bob")]
+    made = path_table(rows, parser="json", python="cpython 3.11", total_bytes=60)
+    assert made.rows == (PathRow(path="$.*", count=2, bytes=60),)
+
+
 def test_a_path_that_is_too_long_to_keep_may_have_been_anything() -> None:
     rows = [
         PathRow(path="$", count=1, bytes=100),
-        PathRow(path="$." + "x" * 500, count=1, bytes=90),
+        PathRow(path="$" + ".x" * 250, count=1, bytes=90),
     ]
     made = path_table(rows, parser="json", python="cpython 3.11", total_bytes=100)
     assert [row.path for row in made.rows] == ["$"]
