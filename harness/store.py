@@ -33,6 +33,7 @@ REPORT: Final = "report.json"
 LATEST: Final = "latest"
 _RUNS: Final = "runs"
 _RUN: Final = "run.json"
+_BASELINE: Final = "baseline.json"
 _TIMELINE: Final = "timeline.json"
 _TAIL_CHARACTERS: Final = 4096
 _COLUMNS: Final = tuple(field.name for field in msgspec.structs.fields(Sample))
@@ -154,6 +155,20 @@ class Store:
         publish(folder / "stderr.txt", run.output.stderr_tail.encode())
         publish(folder / "stdout.txt", run.output.stdout_tail.encode())
         return reported
+
+    def keep_baseline(self, baseline: Baseline) -> None:
+        """Keep a copy of the baseline that this invocation is held against.
+
+        The report is shown beside it later, when another one may have been accepted.
+        """
+        with contextlib.suppress(NoVerdictError):  # no result depends on it
+            save_baseline(self.folder / _BASELINE, baseline)
+
+    def baseline(self) -> Baseline | None:
+        """Return the baseline that this invocation was held against; None where there is none."""
+        with contextlib.suppress(InputError):
+            return load_baseline(self.folder / _BASELINE)
+        return None
 
     def timelines(self, report: Report) -> dict[int, tuple[Sample, ...]]:
         """Return the samples of each run of `report`, those that can be read."""

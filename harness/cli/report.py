@@ -25,6 +25,7 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     JUNIT = "junit"
     PICTURE = "picture"
+    HTML = "html"
     OPENMETRICS = "openmetrics"
 
 
@@ -55,7 +56,6 @@ def report(
     import msgspec
 
     from harness.cli.output import unheard
-    from harness.cli.session import print_report
     from harness.cli.trend import show_history
     from harness.core.errors import InputError
     from harness.reporters.document import report_schema
@@ -78,6 +78,8 @@ def report(
         raise InputError("a picture cannot be shown on a terminal; give a file with -o")
     with unheard():
         if form is Format.TERMINAL:
+            from harness.cli.session import print_report
+
             print_report(found, err=False)
         else:
             typer.echo(_render(form, found, store), nl=False)
@@ -85,7 +87,7 @@ def report(
 
 
 def _render(form: Format, found: "Report", store: "Store") -> bytes:
-    from harness.cli.session import draw
+    from harness.cli.page import Drawings
     from harness.reporters.document import render_json
     from harness.reporters.junit import render_junit
     from harness.reporters.markdown import render_markdown
@@ -102,7 +104,9 @@ def _render(form: Format, found: "Report", store: "Store") -> bytes:
         case Format.JUNIT:
             return render_junit(found)
         case Format.PICTURE:
-            return draw(found, store)
+            return Drawings(found, store).picture()
+        case Format.HTML:
+            return Drawings(found, store, with_picture=False).page()
         case Format.OPENMETRICS:
             return render_metrics(found)
         case _ as never:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.cli.inquiry import Asked
     from harness.core.answer import Answer
 
@@ -130,16 +132,21 @@ def _cap_bytes(option: str) -> int:
 
 def _write(prepared: "Asked", answer: "Answer") -> tuple[str, ...]:
     """Write the answer into the folder of evidence; return what could not be written."""
+    from harness.cli.page import PAGE, render_answer_page
     from harness.core.errors import NoVerdictError
     from harness.reporters.answer import render_answer_json, render_answer_markdown
     from harness.store import publish
 
     problems: list[str] = []
-    files = {"answer.json": render_answer_json(answer), "answer.md": None}
-    for name, data in files.items():
+    renders: dict[str, Callable[[], bytes]] = {
+        "answer.json": lambda: render_answer_json(answer),
+        "answer.md": lambda: render_answer_markdown(answer).encode(),
+        PAGE: lambda: render_answer_page(answer, prepared.store),
+    }
+    for name, render in renders.items():
+        prepared.progress.task(f"Writing {name}")
         try:
-            text = data if data is not None else render_answer_markdown(answer).encode()
-            publish(prepared.store.folder / name, text)
+            publish(prepared.store.folder / name, render())
         except NoVerdictError as error:
             problems.append(f"{name} was not written: {error}")
     return tuple(problems)

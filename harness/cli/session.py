@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ import typer
 
 from harness.cli.image import check_image
 from harness.cli.output import unheard
+from harness.cli.page import PAGE, Drawings
 from harness.cli.progress import AnyProgress, progress_on
 from harness.core.attributing import Profiling
 from harness.core.case import Case, Snapshot, cases_of
@@ -32,7 +32,6 @@ from harness.reporters.document import render_json
 from harness.reporters.junit import render_junit
 from harness.reporters.markdown import render_markdown
 from harness.reporters.metrics import render_metrics
-from harness.reporters.plots import encode_picture
 from harness.reporters.terminal import render_terminal
 from harness.sandbox.choose import choose
 from harness.sandbox.contract import Sandbox
@@ -52,7 +51,6 @@ JUNIT: Final = "junit.xml"
 METRICS: Final = "metrics.prom"
 GROWTH: Final = "growth.speedscope.json"
 PICTURE: Final = "memory.png"
-_PICTURE_S: Final = 120
 # A terminal and the program that started this one may both pass on the same Ctrl-C.
 _SAME_S: Final = 1.0
 
@@ -120,6 +118,8 @@ def _replay(
         profiling=request.profiling,
     )
     store = new_store(request.out.absolute(), scenario.name, keep_output=request.keep_output)
+    if baseline is not None:
+        store.keep_baseline(baseline)
     replay = Replay(plan, sandbox=sandbox, orders=orders, store=store, progress=progress)
     return replay.report(stop), store
 
@@ -233,11 +233,13 @@ def stopping(clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[
 def _write_reports(report: Report, store: Store, progress: AnyProgress) -> tuple[str, ...]:
     """Write the reports beside ``report.json``; return what could not be written, and why."""
     problems: list[str] = []
+    drawings = Drawings(report, store)
     renders: dict[str, Callable[[], bytes]] = {
         MARKDOWN: lambda: render_markdown(report).encode(),
         JUNIT: lambda: render_junit(report),
         METRICS: lambda: render_metrics(report),
-        PICTURE: lambda: draw(report, store),
+        PICTURE: drawings.picture,
+        PAGE: drawings.page,
     }
     if any(found.stacks for found in report.attributions):
         renders[GROWTH] = lambda: render_growth(report.attributions, name=report.scenario)
@@ -248,33 +250,6 @@ def _write_reports(report: Report, store: Store, progress: AnyProgress) -> tuple
         except NoVerdictError as error:
             problems.append(f"{name} was not written: {error}; `oomproof report` can make it again")
     return tuple(problems)
-
-
-def draw(report: Report, store: Store) -> bytes:
-    """Return the picture of memory over time, drawn by another process.
-
-    The library that draws costs 60 MB which a process never gives back.
-
-    Raises:
-        NoVerdictError: it could not be drawn.
-
-    """
-    picture = encode_picture(report, store.timelines(report))
-    try:
-        drawn = subprocess.run(
-            [sys.executable, "-m", "harness.reporters.plots"],
-            input=picture,
-            capture_output=True,
-            timeout=_PICTURE_S,
-            check=True,
-            start_new_session=True,  # out of reach of the terminal's Ctrl-C
-        )
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise NoVerdictError(f"the picture could not be drawn: {' '.join(said)}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoVerdictError(f"the picture could not be drawn: {error}") from error
-    return drawn.stdout
 
 
 def _print(request: Request, report: Report, store: Store, problems: tuple[str, ...]) -> None:

@@ -54,8 +54,8 @@ def _sections(answer: Answer) -> Iterator[Section]:
     yield Section(label="Stack", lines=tuple(_stack(answer)), is_code=True)
     yield Section(label="In the JSON", lines=tuple(_stopped(answer.stopped_at)))
     yield Section(label="Held by", lines=tuple(_held(answer)), is_code=True)
-    yield Section(label="Profile", lines=tuple(_profile(answer.profile)))
-    yield Section(label="Heap", lines=tuple(_reconciliation(answer.heap, answer.profile)))
+    yield Section(label="Profile", lines=tuple(profile_lines(answer.profile)))
+    yield Section(label="Heap", lines=tuple(heap_lines(answer.heap, answer.profile)))
     yield Section(label="JSON costs", lines=tuple(_costs(answer.costs)), is_code=True)
     yield Section(label="V8's heap", lines=answer.heap_snapshots, is_code=True)
     yield Section(label="Needs", lines=tuple(_needs(answer.requirement)))
@@ -153,7 +153,8 @@ def _costs(costs: JsonCosts | None) -> Iterator[str]:
         yield f"{path.share * 100:5.1f} %  {size:>10}  {path.path}  {path.why}".rstrip()
 
 
-def _profile(profile: ProfileSummary | None) -> Iterator[str]:
+def profile_lines(profile: ProfileSummary | None) -> Iterator[str]:
+    """Yield what a profile is of, in whole sentences."""
     if profile is None:
         return
     moment = (
@@ -179,25 +180,29 @@ def _profile(profile: ProfileSummary | None) -> Iterator[str]:
     yield from profile.notes
 
 
-def _reconciliation(heap: Reconciliation | None, profile: ProfileSummary | None) -> Iterator[str]:
+def heap_lines(heap: Reconciliation | None, profile: ProfileSummary | None) -> Iterator[str]:
     """Yield the arithmetic that leads from what was requested to what was resident."""
     if heap is None or profile is None:
         return
     yield from heap.unknown
+    parts = enumerate(heap_parts(heap, profile))
+    known = [f"{_signed(size, first=number == 0)} {name}" for number, (name, size) in parts]
+    if heap.resident_bytes is not None and heap.remainder_bytes is not None:
+        yield f"{format_bytes(heap.resident_bytes)} resident = {' '.join(known)}."
+
+
+def heap_parts(heap: Reconciliation, profile: ProfileSummary) -> tuple[tuple[str, int], ...]:
+    """Return the parts that make what was resident, in bytes, with what each is called."""
     parts = (
         ("requested", heap.requested_bytes),
         ("held before the profiler began", heap.base_bytes),
         ("the profiler's own", heap.profiler_bytes),
         ("the kernel's", heap.kernel_bytes),
         ("held by processes without a profile", heap.others_bytes),
-        (_slack_of(profile), heap.slack_bytes or None),
+        (_slack_of(profile), heap.slack_bytes),
         ("requested but never touched", -heap.untouched_bytes if heap.untouched_bytes else None),
     )
-    known = [
-        f"{_signed(size, first=n == 0)} {name}" for n, (name, size) in enumerate(parts) if size
-    ]
-    if heap.resident_bytes is not None and heap.remainder_bytes is not None:
-        yield f"{format_bytes(heap.resident_bytes)} resident = {' '.join(known)}."
+    return tuple((name, size) for name, size in parts if size)
 
 
 def _slack_of(profile: ProfileSummary) -> str:

@@ -49,17 +49,17 @@ def render_comparison(comparisons: Sequence[Comparison], *, unicode: bool = True
 
 
 def _terminal(comparison: Comparison) -> Iterator[str]:
-    yield f"{one_line(comparison.scenario)}: {_summary(comparison)}"
+    yield f"{one_line(comparison.scenario)}: {summary_of(comparison)}"
     yield f"  was {one_line(comparison.old) or 'in no report'}"
     yield f"  is  {one_line(comparison.new) or 'in no report'}"
-    for line in _remarks(comparison):
+    for line in remarks_on(comparison):
         yield f"  {one_line(line)}"
-    cases = _in_order(comparison.cases)
-    rows = [_HEADINGS, *([one_line(cell) for cell in _cells(case)] for case in cases)]
+    cases = in_order(comparison.cases)
+    rows = [_HEADINGS, *([one_line(cell) for cell in cells_of(case)] for case in cases)]
     widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     for row, case in zip(rows, (None, *cases), strict=True):
         yield "  " + "  ".join(_padded(row, widths)).rstrip()
-        if case is not None and (told := _told(case)):
+        if case is not None and (told := told_of(case)):
             yield f"      {one_line(told)}"
     yield ""
 
@@ -76,36 +76,38 @@ def render_comparison_markdown(comparisons: Sequence[Comparison]) -> str:
 
 
 def _markdown(comparison: Comparison) -> Iterator[str]:
-    yield f"## {escape(comparison.scenario)}: {escape(_summary(comparison))}"
+    yield f"## {escape(comparison.scenario)}: {escape(summary_of(comparison))}"
     yield ""
     yield f"- Was: {escape(comparison.old) or 'in no report'}"
     yield f"- Is: {escape(comparison.new) or 'in no report'}"
-    yield from (f"- {escape(line)}" for line in _remarks(comparison))
+    yield from (f"- {escape(line)}" for line in remarks_on(comparison))
     yield ""
     yield f"| {' | '.join(_HEADINGS)} | |"
     yield "|:--|--:|--:|--:|--:|:--|:--|"
-    for case in _in_order(comparison.cases):
-        outcome, *rest = _cells(case)
+    for case in in_order(comparison.cases):
+        outcome, *rest = cells_of(case)
         sign = _SIGNS.get(case.outcome, "")
-        cells = (f"{sign} {outcome}".strip(), *map(escape, rest), escape(_told(case)))
+        cells = (f"{sign} {outcome}".strip(), *map(escape, rest), escape(told_of(case)))
         yield f"| {' | '.join(cells)} |"
     yield ""
 
 
-def _summary(comparison: Comparison) -> str:
+def summary_of(comparison: Comparison) -> str:
+    """Return how many cases came to which outcome: ``1 grown, 5 the same``."""
     counts = Counter(case.outcome for case in comparison.cases)
     told = [f"{counts[outcome]} {OUTCOMES[outcome]}" for outcome in Outcome if counts[outcome]]
     return ", ".join(told) or "no case in either"
 
 
-def _remarks(comparison: Comparison) -> Iterable[str]:
+def remarks_on(comparison: Comparison) -> Iterable[str]:
+    """Yield why nothing can be compared, and what else a reader must know."""
     for reason in comparison.differences:
         yield f"Not comparable: {reason}"
     for note in comparison.notes:
         yield f"Note: {note}"
 
 
-def _in_order(cases: Iterable[CaseComparison]) -> list[CaseComparison]:
+def in_order(cases: Iterable[CaseComparison]) -> list[CaseComparison]:
     """Return the cases by their outcome, the largest change first."""
     order = list(Outcome)
     return sorted(cases, key=lambda case: (order.index(case.outcome), -_change(case), case.case))
@@ -115,7 +117,8 @@ def _change(case: CaseComparison) -> int:
     return abs(case.lower.by_bytes) if case.lower else 0
 
 
-def _cells(case: CaseComparison) -> tuple[str, ...]:
+def cells_of(case: CaseComparison) -> tuple[str, ...]:
+    """Return a case under the headings: outcome, was, is, difference, confidence, case."""
     old_bytes, new_bytes = case.old_bytes, case.new_bytes
     if case.lower is not None:
         old_bytes, new_bytes = case.lower.old_bytes, case.lower.new_bytes
@@ -147,7 +150,7 @@ def _confidence(case: CaseComparison) -> str:
     return f"{case.confidence:.1%}"
 
 
-def _told(case: CaseComparison) -> str:
+def told_of(case: CaseComparison) -> str:
     """Return what a reader must know of a case, or what to do."""
     if case.outcome is not Outcome.OPEN:
         return case.reason

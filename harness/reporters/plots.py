@@ -1,19 +1,16 @@
 """One picture a scenario: memory over time against the limit, all workers and snapshots together.
 
 matplotlib is imported when a picture is drawn, and costs some 60 MB of memory that a process never
-gives back. A harness that counts its own memory draws in another process:
-``python -m harness.reporters.plots < picture > memory.png``, with what `encode_picture` returns.
+gives back. A harness that counts its own memory draws in another process; see
+`harness.reporters.drawing`.
 """
 
 import functools
 import io
 import math
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from harness.core.ending import Ending
 from harness.core.peaks import Sample
@@ -57,19 +54,10 @@ def render_timelines(report: Report, timelines: Mapping[int, Sequence[Sample]]) 
     return draw(picture_of(report, timelines))
 
 
-def encode_picture(report: Report, timelines: Mapping[int, Sequence[Sample]]) -> bytes:
-    """Return what ``python -m harness.reporters.plots`` reads from its standard input."""
-    return msgspec.json.encode(picture_of(report, timelines))
-
-
 def draw(picture: Picture) -> bytes:
     """Return a PNG of `picture`."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (60 MB)
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
     columns, rows = _grid(len(picture.panels))
-    figure = Figure(figsize=_size(picture, columns, rows), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(_size(picture, columns, rows), layout="constrained")
     _write(figure.suptitle("", fontsize=11), _wrap(picture.title, figure.get_figwidth()))
     if picture.panels:
         grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
@@ -85,6 +73,16 @@ def draw(picture: Picture) -> bytes:
     image = io.BytesIO()
     figure.savefig(image, format="png")
     return image.getvalue()
+
+
+def new_figure(inches: tuple[float, float], *, layout: Any = None) -> "Figure":
+    """Return a figure to draw in, that belongs to no window."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (60 MB)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=inches, dpi=110, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _wrap(lines: Sequence[str], inches: float) -> str:
@@ -295,13 +293,3 @@ def _font() -> Any:
     from matplotlib.font_manager import FontProperties, findfont, get_font  # noqa: PLC0415
 
     return get_font(findfont(FontProperties()))
-
-
-def main() -> None:
-    """Draw the picture on standard input to standard output."""
-    picture = msgspec.json.decode(sys.stdin.buffer.read(), type=Picture)
-    sys.stdout.buffer.write(draw(picture))
-
-
-if __name__ == "__main__":
-    main()

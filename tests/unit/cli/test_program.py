@@ -173,7 +173,7 @@ def test_a_half_made_snapshot_goes_with_its_program(number: signal.Signals, tmp_
 def draws(pid: int) -> bool:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
     return any(
-        b"harness.reporters.plots" in Path(f"/proc/{child}/cmdline").read_bytes()
+        b"harness.reporters.drawing" in Path(f"/proc/{child}/cmdline").read_bytes()
         for child in children
     )
 

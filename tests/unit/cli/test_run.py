@@ -44,6 +44,7 @@ def test_a_command_that_completes_passes(oomproof: Command, snapshot: Path, tmp_
         "junit.xml",
         "metrics.prom",
         "memory.png",
+        "report.html",
         "runs",
     }
     assert {path.name for path in (folder / "runs" / "001").iterdir()} == {

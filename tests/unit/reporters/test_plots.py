@@ -10,8 +10,9 @@ import harness
 from harness.core.ending import Ending, Killed
 from harness.core.peaks import Sample
 from harness.core.report import Report
+from harness.reporters.drawing import Wanted, decode_drawn, encode_wanted
 from harness.reporters.picture import picture_of
-from harness.reporters.plots import encode_picture, render_timelines
+from harness.reporters.plots import render_timelines
 
 _ROOT = Path(harness.__file__).parents[1]
 Timelines = Mapping[int, Sequence[Sample]]
@@ -105,16 +106,18 @@ def test_times_far_apart_share_a_panel(passing: Report, timelines_of: TimelinesO
 
 def test_another_process_draws_the_same_picture(passing: Report, timelines_of: TimelinesOf) -> None:
     drawn = subprocess.run(
-        [sys.executable, "-m", "harness.reporters.plots"],
-        input=encode_picture(passing, timelines_of(passing)),
+        [sys.executable, "-m", "harness.reporters.drawing"],
+        input=encode_wanted(Wanted(picture=picture_of(passing, timelines_of(passing)))),
         stdout=subprocess.PIPE,
         check=True,
         timeout=60,
         cwd=_ROOT,
     )
-    assert _size(drawn.stdout) == _size(render_timelines(passing, timelines_of(passing)))
+    picture = decode_drawn(drawn.stdout).picture
+    assert picture is not None
+    assert _size(picture) == _size(render_timelines(passing, timelines_of(passing)))
 
 
 def test_matplotlib_is_not_imported_before_a_picture_is_drawn() -> None:
-    code = "import sys, harness.reporters.plots; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, harness.reporters.drawing; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=_ROOT)
