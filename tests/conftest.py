@@ -8,6 +8,11 @@ import pytest
 _NO_SKIPS = "OOMPROOF_NO_SKIPS"
 
 
+def pytest_configure() -> None:
+    """Be no step of GitHub Actions: tests that are about it say so, and others print for people."""
+    os.environ.pop("GITHUB_ACTIONS", None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn every skip into a failure where the machine is said to be complete.

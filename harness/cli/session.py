@@ -13,6 +13,7 @@ from typing import Final
 
 import typer
 
+from harness.cli.github import commands_stopped, tell_github
 from harness.cli.image import check_image
 from harness.cli.output import unheard
 from harness.cli.page import PAGE, Drawings
@@ -81,7 +82,15 @@ def run_session(request: Request) -> int:
         problems = _write_reports(report, store, progress)
         problems += _add_to_history(request, report)
     with unheard():
-        _print(request, report, store, problems)
+        with commands_stopped(err=request.as_json):
+            _print(request, report, store, problems)
+        tell_github(
+            report,
+            scenario=request.scenario,
+            folder=request.folder,
+            kept_in=store.folder,
+            err=request.as_json,
+        )
     return report.verdict.exit_code
 
 
