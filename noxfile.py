@@ -101,7 +101,7 @@ def docs(session: nox.Session) -> None:
     environment = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     commands = ["oomproof generate hero_snapshot --size 5MB -o export.json"]
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        commands += re.findall(r"^\$ (oomproof .+)$", page.read_text("utf-8"), re.MULTILINE)
+        commands += re.findall(r"^\$ ((?:oomproof|npm) .+)$", page.read_text("utf-8"), re.MULTILINE)
     for command in commands:
         session.run("sh", "-c", command, env=environment, external=True)
 
