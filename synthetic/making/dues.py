@@ -1,6 +1,7 @@
 """Dues: the giants of a document, each with those that are inside it, waiting for their turn."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -36,7 +37,7 @@ class Due:
     inside: "tuple[Due, ...]" = ()
     is_grown: bool = False
 
-    @property
+    @functools.cached_property
     def bytes(self) -> int:
         """About how many bytes it has."""
         if isinstance(self.kind, TextClass):

@@ -66,13 +66,15 @@ class Room:
 class _Run:
     """One container while its elements are made, of which `left` are to come.
 
-    `dues` are the giants that are to be in it yet, by the elements that they are to be in.
+    `dues` are the giants that are to be in it yet, by the elements that they are to be in;
+    `due_bytes` is what they have in all.
     """
 
     container: ContainerMaker
     place: PlaceMaker
     left: int
     dues: deque[tuple[Due, ...]]
+    due_bytes: int
     grows: bool
     before: bytes = b""
     is_full: bool = False
@@ -118,6 +120,7 @@ class Elements:
             place=place,
             left=size,
             dues=deque(by_element(dues, place)),
+            due_bytes=sum(due.bytes for due in dues),
             grows=grows,
         )
         yield brackets.opening
@@ -152,7 +155,9 @@ class Elements:
             return (), run.left
         wait_bytes = int(run.dues[0][0].at * self._room.size_bytes) - self._room.position
         if run.left <= len(run.dues) or wait_bytes <= 0:
-            return run.dues.popleft(), 0
+            due = run.dues.popleft()
+            run.due_bytes -= sum(each.bytes for each in due)
+            return due, 0
         mean, among = run.container.mean_bytes(whole=False)
         before = max(wait_bytes * among // max(mean, 1), 1)
         return (), min(run.left - len(run.dues), before)
@@ -185,7 +190,7 @@ class Elements:
         if not self._room.streams or (run.grows and not self._is_exact):
             most_bytes = self._room.left_bytes - len(run.before)
             if not self._is_exact:
-                most_bytes -= sum(due.bytes for dues in run.dues for due in dues)
+                most_bytes -= run.due_bytes
             most_bytes = max(most_bytes, 0)
         mean, among = run.container.mean_bytes(whole=False)
         all_bytes = run.container.regular_elements * mean // among

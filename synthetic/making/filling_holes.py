@@ -7,13 +7,10 @@ from typing import Final
 import numpy as np
 
 from synthetic.draws import raw_source
-from synthetic.making.holes import BITS, KEY_BASES, LETTERS, Bytes, Runs, Template
+from synthetic.making.holes import DIGITS_OF_KEYS, Bytes, Runs, Template
 
 _ODD: Final = 0x9E3779B97F4A7C15
 _ODD_AGAIN: Final = 0xBF58476D1CE4E5B9
-
-_DIGIT_BITS: Final = [np.uint64(bits) for bits in BITS]
-_DIGIT_MASKS: Final = [np.uint64((1 << bits) - 1) for bits in BITS]
 
 
 class Filler:
@@ -49,19 +46,20 @@ class Filler:
 
     def _count(self, filled: Bytes, runs: Runs, start: int, end: int) -> None:
         """Fill the holes of keys of one pattern, of those that are in the part."""
-        places = runs.places
-        low, high = np.searchsorted(places[0], (start, end)).tolist()
+        firsts = runs.places[0]
+        low = int(firsts.searchsorted(start)) if start else 0
+        high = int(firsts.searchsorted(end))
         if low == high:
             return
-        own = places[:, low:high].astype(np.intp) - start
+        own = runs.places[:, low:high].astype(np.intp)
+        own -= start
         count = self._counts.get(runs.pattern, 0)
         self._counts[runs.pattern] = count + high - low
         numbers = np.arange(count, count + high - low, dtype=np.uint64) + self._first
-        numbers = _mixed(numbers, runs.bits)
-        for row, kind in zip(own, runs.kinds, strict=True):
-            digits = (numbers & _DIGIT_MASKS[kind]).astype(np.intp)
-            numbers >>= _DIGIT_BITS[kind]
-            filled[row] = LETTERS.take(digits) if kind == 0 else digits + KEY_BASES[kind]
+        digits = _mixed(numbers, runs.bits) >> runs.shifts
+        digits &= runs.masks
+        digits += runs.firsts
+        filled[own] = DIGITS_OF_KEYS.take(digits.astype(np.intp))
 
 
 def _mixed(numbers: np.ndarray, bits: int) -> np.ndarray:

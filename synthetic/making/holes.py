@@ -39,6 +39,16 @@ _END: Final = _FIRST + LEVELS * len(KINDS)
 LETTERS: Final = np.frombuffer(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8
 )
+_DIGITS: Final = 64
+DIGITS_OF_KEYS: Final = np.array(
+    [
+        LETTERS[digit] if not kind else KEY_BASES[kind] + digit % (1 << BITS[kind])
+        for kind in range(len(KINDS))
+        for digit in range(_DIGITS)
+    ],
+    np.uint8,
+)
+"""What is put into the counted holes: a stretch of digits for each kind."""
 _COUNTED_BITS: Final = 48
 """Longer keys have other random holes after so many counted bits."""
 
@@ -98,8 +108,13 @@ class Runs:
         """Hold the holes of keys of a pattern."""
         self.pattern = pattern
         self.places = places
-        self.kinds = [kind_of(hole) for hole in pattern]
-        self.bits = sum(BITS[kind] for kind in self.kinds)
+        kinds = [kind_of(hole) for hole in pattern]
+        bits = [BITS[kind] for kind in kinds]
+        self.bits = sum(bits)
+        # A column for each of what is done to the number of a key, for the digit of each hole.
+        self.shifts = np.cumsum([0, *bits[:-1]], dtype=np.uint64)[:, None]
+        self.masks = np.array([(1 << each) - 1 for each in bits], np.uint64)[:, None]
+        self.firsts = np.array([kind * _DIGITS for kind in kinds], np.uint64)[:, None]
 
 
 def runs_of(view: Bytes) -> tuple[Runs, ...]:

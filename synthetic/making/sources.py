@@ -35,6 +35,10 @@ _MADE_VALUES: Final = 500_000
 """Of a larger one about so much is made, or so many values, and used again to fill it up."""
 _ONCE: Final = 6
 """One part in so many of what is made is used once only."""
+_MANY: Final = 16
+"""More elements than were planned are used again as well, if they would be so many blobs."""
+_MOST_OF: Final = 80
+"""Of these, so many in a hundred."""
 
 
 class Blob:
@@ -102,11 +106,13 @@ class Source:
             made_values = max(_MADE_VALUES * share // 1_000_000, 2 * self._per_blob)
             made = min(made_bytes * among // mean, made_values * max(count, 1) // max(values, 1))
             made = max(made, 2 * self._per_blob, planned // (MOST_WEIGHT - 1))
-        once = made // _ONCE
-        blobs = max((made - once) // self._per_blob, 1)
-        weight = (planned - once) // (blobs * self._per_blob)
+        self._once = made // _ONCE
+        blobs = max((made - self._once) // self._per_blob, 1)
+        weight = (planned - self._once) // (blobs * self._per_blob)
         self._weight = min(max(weight, 1), MOST_WEIGHT)
         self._again = blobs if weight > 1 else 0
+        if not self._again:
+            self._once = planned
         self._blobs = self._in_order()
         self._blob: Blob | None = None
         self._used = 0
@@ -135,13 +141,25 @@ class Source:
 
     def _in_order(self) -> Iterator[Blob]:
         """Yield blobs in the order of their use, without end."""
-        per_blob = self._per_blob
-        while wanted := min(self._again, self._at_once):
-            self._again -= wanted
-            blobs = [Blob(self._container, per_blob, self._weight) for _ in range(wanted)]
-            for _ in range(self._weight):
+        again, weight = self._again, self._weight
+        while True:
+            yield from self._used_again(again, weight)
+            once = 0
+            while once < self._once or self._ahead < _MANY * self._per_blob:
+                # No more than are asked for: what is made and not used, the quotas take for used.
+                blob = Blob(self._container, min(self._per_blob, self._ahead), 1)
+                once += len(blob)
+                yield blob
+            # There are many more than were planned for.
+            again = self._at_once
+            weight = self._ahead * _MOST_OF // (100 * again * self._per_blob)
+            weight = min(max(weight, 1), MOST_WEIGHT)
+
+    def _used_again(self, again: int, weight: int) -> Iterator[Blob]:
+        """Yield so many blobs `weight` times each, a few of them in turn with one another."""
+        while wanted := min(again, self._at_once):
+            again -= wanted
+            blobs = [Blob(self._container, self._per_blob, weight) for _ in range(wanted)]
+            for _ in range(weight):
                 yield from (blobs[index] for index in self._shuffler.order(wanted).tolist())
             del blobs
-        while True:
-            # No more than are asked for: what is made and not used, the quotas take for used.
-            yield Blob(self._container, min(per_blob, self._ahead), 1)
