@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from synthetic.learning.distinct_keys import DistinctKeys
 from synthetic.learning.echoes import Echoes
 from synthetic.learning.encounters import Encounters
 from synthetic.learning.giants import Large
@@ -69,6 +70,7 @@ class Census:
         strings, keys: the strings, and the keys of maps.
         openings: the arrays and objects.
         sketch: a sample of strings and numbers; `key_sketch`: one of the keys of maps, by node.
+        distinct_keys: a sample of the different keys of maps, by node.
         encounters: which keys are met again soon.
         echoes: which names of keys are data as well.
 
@@ -82,6 +84,7 @@ class Census:
         self.openings = Openings(tree)
         self.sketch = Sketch()
         self.key_sketch = Sketch()
+        self.distinct_keys = DistinctKeys()
         self.encounters = Encounters()
         self.echoes = Echoes(tree)
         self._short_numbers = Tally()
@@ -123,7 +126,9 @@ class Census:
         in_map = self.tree.are_maps(owners).nonzero()[0]
         if len(in_map):
             self.keys.add(owners.take(in_map), keys.take(in_map), texts)
-            self.key_sketch.take_keys(block, owners.take(in_map), tokens.take(in_map))
+            mine, theirs = owners.take(in_map), tokens.take(in_map)
+            self.key_sketch.take_keys(block, mine, theirs)
+            self.distinct_keys.take(block, mine, theirs, values.key_hashes.take(in_map))
             self.echoes.take(block, keys.take(in_map))
 
     def _take_giants(self, block: Block, nodes: Places, at: Places) -> None:

@@ -31,10 +31,9 @@ class Draft:
         members: by key; of objects that are no maps.
         elements, values: the place of the elements of arrays, and of the values of maps.
         has_maps: whether the objects are maps.
-        repetitions: of strings and of numbers in the sample; `key_repetitions`: of the keys of
-            maps.
-        known_keys: how many different keys of maps occur how often beside these, from before it was
-            known that they are such.
+        repetitions: of strings and of numbers in the sample.
+        distinct_keys: about how many different keys the maps have.
+        key_uses: about how often each key is there that was met again, the commonest first.
         met_again: how many keys of maps were looked at, and how many of these met again soon.
         chains: how many values are here that hold others too deep for places of their own.
         nests: what the shape says of these.
@@ -53,8 +52,8 @@ class Draft:
     values: "Draft | None" = None
     has_maps: bool = False
     repetitions: tuple[Counter[int], Counter[int]] | None = None
-    key_repetitions: Counter[int] | None = None
-    known_keys: Counter[int] = dataclasses.field(default_factory=Counter)
+    distinct_keys: int = 0
+    key_uses: list[float] = dataclasses.field(default_factory=list)
     met_again: tuple[int, int] = (0, 0)
     chains: Chains | None = None
     nests: Nests | None = None
@@ -63,6 +62,11 @@ class Draft:
     def count(self) -> int:
         """How many values there are."""
         return sum(self.kinds.values()) + (self.chains.count if self.chains else 0)
+
+    @property
+    def keys_count(self) -> int:
+        """How many keys the maps have."""
+        return sum(count for text in self.keys.values() for count, _ in text.lengths.values())
 
     def seen(self, what: int) -> Counter[int]:
         """Return how many strings, or numbers, occur how often in the sample."""

@@ -70,7 +70,9 @@ class Echoes:
         self._echoed.update(echoed)
 
     def _learn_names(self) -> None:
-        new = [node.key for node in self._tree.nodes[self._names_known :] if node.key is not None]
+        # Dozens of nodes may have the same key, whose parts are many.
+        keys = {node.key for node in self._tree.nodes[self._names_known :]}
+        new = [key for key in keys if key is not None]
         self._names_known = len(self._tree.nodes)
         if new:
             self._parts = np.unique(np.concatenate((self._parts, *map(_parts_of, new))))

@@ -11,6 +11,7 @@ from synthetic.learning.census import IS_FLOAT, WIDTHS, Census, TextCensus
 from synthetic.learning.drafts import Draft, TextDraft, add_size, merge_cells, width_of
 from synthetic.learning.grouping import Grouping, Table, grouped
 from synthetic.learning.histograms import Cells
+from synthetic.learning.keys_of_maps import put_keys
 from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, STRING
 from synthetic.scan.paths import DEEPER_NODE
 
@@ -61,14 +62,10 @@ def settled(census: Census) -> Settled:
         draft = _of(of_nodes, owner // 2)
         draft.repetitions = draft.repetitions or (Counter(), Counter())
         draft.repetitions[owner % 2].update(seen)
-    for owner, seen in census.key_sketch.repetitions(places, 1).items():
-        draft = _of(of_nodes, owner)
-        draft.key_repetitions = draft.key_repetitions or Counter()
-        draft.key_repetitions.update(seen)
     _put_encounters(census, grouping)
-    for draft, key, nodes in grouping.data:
-        count = int(table.take(nodes, axis=0).sum())
-        draft.known_keys[count] += 1
+    counts = [int(table.take(nodes, axis=0).sum()) for _, _, nodes in grouping.data]
+    put_keys(census, grouping, places, counts)
+    for (draft, key, nodes), count in zip(grouping.data, counts, strict=True):
         _add_key(draft.keys, key, census.tree.key_bytes[nodes[0]], count)
     return Settled(
         root=grouping.root,

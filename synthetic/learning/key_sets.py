@@ -12,7 +12,7 @@ from synthetic.scan.kinds import Places
 from synthetic.scan.node_table import NodeTable
 from synthetic.scan.paths import PathTree, Values
 
-_MOST: Final = 4096
+_MOST: Final = 1 << 13
 _MOST_OF_NODE: Final = 256
 _SIGNATURE_BITS: Final = 38
 """Sums of some thousands of such numbers are exact as floats, which numpy adds up fastest."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from synthetic.learning.census import Census
 from synthetic.learning.curves import Curve
+from synthetic.learning.distinct_keys import DistinctKeys
 from synthetic.learning.giants import Large
 from synthetic.learning.key_sets import Found
 from synthetic.learning.openings import Half
@@ -37,6 +38,14 @@ class PartSketch(msgspec.Struct, frozen=True, kw_only=True):
     stride: int
     owners: bytes
     hashes: bytes
+
+
+class PartKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """A sample of different keys: their owners and hashes as bytes, and limits by owner."""
+
+    owners: bytes
+    hashes: bytes
+    limits: dict[int, int]
 
 
 class PartChains(msgspec.Struct, frozen=True, array_like=True):
@@ -71,6 +80,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     nodes: list[PartNode]
     tallies: dict[str, dict[int, int]]
     sketches: dict[str, PartSketch]
+    keys: PartKeys
     halves: list[Half]
     giants: list[Large]
     curves: list[Curve]
@@ -93,6 +103,7 @@ def part_of(census: Census) -> dict[str, Any]:
         "nodes": list(_nodes(census.tree)),
         "tallies": {name: tally.totals() for name, (tally, _) in census.tallies().items()},
         "sketches": {name: _sketch(sketch) for name, (sketch, _) in census.sketches().items()},
+        "keys": _keys(census.distinct_keys),
         "halves": openings.halves,
         "giants": openings.giants.at_least(0),
         "curves": openings.curves.found,
@@ -127,6 +138,11 @@ def _sketch(sketch: Sketch) -> PartSketch:
     )
 
 
+def _keys(keys: DistinctKeys) -> PartKeys:
+    owners, hashes, limits = keys.sample()
+    return PartKeys(owners=owners.astype("<i8").tobytes(), hashes=hashes.tobytes(), limits=limits)
+
+
 def join_part(census: Census, part: Part, contexts: Kinds) -> None:
     """Take in what was counted behind a comma, where containers of these contexts are open."""
     nodes = _joined_nodes(census.tree, part.nodes)
@@ -143,6 +159,12 @@ def join_part(census: Census, part: Part, contexts: Kinds) -> None:
         owners = np.frombuffer(found.owners, "<i8").astype(np.intp)
         owners = np.array(nodes, np.intp).take(owners // per_node) * per_node + owners % per_node
         sketch.join(owners, np.frombuffer(found.hashes, np.uint64), found.stride)
+    owners = np.frombuffer(part.keys.owners, "<i8").astype(np.intp)
+    census.distinct_keys.join(
+        np.array(nodes, np.intp).take(owners),
+        np.frombuffer(part.keys.hashes, np.uint64),
+        {nodes[owner]: limit for owner, limit in part.keys.limits.items()},
+    )
     openings.join(part.halves, contexts)
     openings.deepest = max(openings.deepest, part.deepest)
     for giant in part.giants:

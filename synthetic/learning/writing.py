@@ -174,44 +174,30 @@ def _maps(draft: Draft, findings: Findings) -> Maps:
 def _keys(draft: Draft, findings: Findings, *, is_one: bool) -> Strings:
     """Return the keys of maps; those of a single one all differ."""
     texts = _texts(draft.keys, [], findings)
-    count = _number_of(draft.keys)
-    sample = draft.key_repetitions or Counter[int]()
-    uses = draft.known_keys
-    distinct = uses.total()
-    if sample:
-        sampled = sum(times * number for times, number in sample.items())
-        distinct = max(distinct, distinct_of(sample, max(count, sampled)))
-        uses = uses + sample
+    count = draft.keys_count
+    distinct = draft.distinct_keys
     if is_one or not distinct or distinct > _HARDLY_REPEATED * count:
         return Strings(texts=texts)
     looked, again = draft.met_again
     return Strings(
         texts=texts,
         distinct=distinct,
-        commonest=_commonest(uses, count),
+        commonest=_commonest(draft.key_uses),
         met_again=round(again / looked, 4) if looked else None,
     )
 
 
-def _commonest(uses: Mapping[int, int], count: int) -> tuple[int, ...]:
-    """Return how many of `count` are the commonest key, the next two, the next four, and so on.
+def _commonest(uses: Sequence[float]) -> tuple[int, ...]:
+    """Return how many keys are the commonest one, the next two, the next four, and so on.
 
-    `uses` says how many keys are used how often, maybe in a sample.
+    `uses` are how often each is used, from the commonest on.
     """
-    sampled = sum(times * number for times, number in uses.items())
-    ranked = sorted(uses.items(), reverse=True)
     found: list[int] = []
-    room, total = 1, 0
-    for times, number in ranked:
-        left = number
-        while left and times > 1 and len(found) < _MOST_PIECES:
-            taken = min(left, room)
-            total += taken * times
-            left -= taken
-            room -= taken
-            if not room:
-                found.append(total * count // sampled)
-                room, total = 1 << len(found), 0
+    first = 0
+    while len(found) < _MOST_PIECES and first + (1 << len(found)) <= len(uses):
+        end = first + (1 << len(found))
+        found.append(round(sum(uses[first:end])))
+        first = end
     return tuple(found)
 
 

@@ -29,14 +29,19 @@ def use_salt(value: int) -> None:
     _salt = np.uint64(value)
 
 
-def hashes_of(text: bytes, starts: Places, lengths: Places) -> Hashes:
-    """Return a hash of each piece of a text: its first 512 bytes, its last 8, and its length."""
+def hashes_of(
+    text: bytes, starts: Places, lengths: Places, *, own_salt: np.uint64 | None = None
+) -> Hashes:
+    """Return a hash of each piece of a text: its first 512 bytes, its last 8, and its length.
+
+    With a salt of their own they are the same in every process.
+    """
     padded = text + bytes(_WORD_BYTES)
     words = np.ndarray(shape=(len(text) + 1,), dtype="<u8", buffer=padded, strides=(1,))
     found = words[starts]
     found &= _MASKS.take(lengths, mode="clip")
     hashes = lengths.astype(np.uint64)
-    hashes *= _salt
+    hashes *= _salt if own_salt is None else own_salt
     hashes = mixed(hashes, found)
     todo = (lengths > _WORD_BYTES).nonzero()[0]
     for round_ in range(1, _ROUNDS):

@@ -1,7 +1,7 @@
 """Paths: the node of each value in the tree of a text's keys, found block by block."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -19,9 +19,13 @@ DEEPEST: Final = 64
 """Values below so many containers share one node."""
 
 _CROWDS: Final = ((2048, 256), (4096, 64), (8192, 16), (16384, 8))
-"""An object is a map from so many different keys on, while there are fewer nodes than this."""
+"""An object is a map from so many different keys on, while there are fewer nodes than this that are
+not below keys of maps."""
 _OUTER_LIMITS: Final = (256, 64, 24)
 """But those that few others are around may have so many keys however many nodes there are."""
+_MOST_NODES: Final = 20_480
+"""From so many nodes on, those included that are below keys of maps, every object with a new key is
+a map."""
 _CONTAINERS_WEIGH: Final = 4
 """A key of an array or an object counts for so many: below it there are nodes again."""
 _ELEMENT: Final = np.uint64(0xA5A5_0001)
@@ -31,7 +35,7 @@ _DEEPER_PATH: Final = np.uint64(0x1405_7B7E_F767_814F)
 _HINT_SHIFT: Final = np.uint64(64 - 12)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Node:
     """A place in the tree: what is reached from `parent` by a key, or by any element or key."""
 
@@ -49,6 +53,7 @@ class Values:
         kinds: the kind of that.
         owners: the number of the container that each is in.
         nodes: the node of each.
+        key_hashes: of the keys of a block, in order, as they are written.
         container_nodes: the nodes of the block's containers, by their numbers.
 
     """
@@ -57,6 +62,7 @@ class Values:
     kinds: Kinds
     owners: Places
     nodes: Places
+    key_hashes: Hashes
     container_nodes: Places
 
 
@@ -96,6 +102,7 @@ class PathTree:
         self._elements: dict[int, int] = {}
         self._map_values: dict[int, int] = {}
         self._is_map = np.zeros(64, np.bool_)
+        self._buried: set[int] = set()
         self._map_table = NodeTable()
         self._map_hints = np.zeros(1 << 12, np.bool_)
         self._open_paths = np.empty(0, np.uint64)
@@ -200,6 +207,7 @@ class PathTree:
             kinds=kinds,
             owners=steps.owners,
             nodes=nodes,
+            key_hashes=steps.hashes.take(steps.keyed),
             container_nodes=container_nodes,
         )
 
@@ -265,7 +273,9 @@ class PathTree:
             is_keyed &= ~self._are_map_paths(around)
         kinds = block.kinds.take(steps.tokens.take(new))
         weights = np.where(kinds <= OPEN_ARRAY, _CONTAINERS_WEIGH, 1)
-        if self._make_maps(around.compress(is_keyed), weights.compress(is_keyed)):
+        levels = block.containers.levels.take(steps.owners.take(new))
+        of_keyed = (each.compress(is_keyed) for each in (weights, levels))
+        if self._make_maps(around.compress(is_keyed), *of_keyed):
             return False
         for index, path, parent_path, keyed, element, weight in zip(
             new.tolist(),
@@ -286,28 +296,54 @@ class PathTree:
                 self._is_map[number] = True
         return True
 
-    def _make_maps(self, around: Hashes, weights: Places) -> bool:
-        """Make those maps that are about to have too many keys; return whether there are any.
+    def _make_maps(self, around: Hashes, weights: Places, levels: Places) -> bool:
+        """Make maps of what is about to have too many keys; return whether there is any.
 
-        `around` are the paths that new keys belong to, once for each, and `weights` are theirs.
+        Of these only the outermost, for what is in a map shares its nodes from there on. `around`
+        are the paths that new keys belong to, once for each; `weights` and `levels` are theirs.
         """
-        limit = next((keys for nodes, keys in _CROWDS if len(self) < nodes), 0)
-        owners, numbers = np.unique(around, return_inverse=True)
+        nodes_left = len(self) - len(self._buried)
+        if len(self) >= _MOST_NODES:
+            nodes_left = _MOST_NODES
+        limit = next((keys for nodes, keys in _CROWDS if nodes_left < nodes), 0)
+        owners, firsts, numbers = np.unique(around, return_index=True, return_inverse=True)
         added = np.bincount(numbers, weights, minlength=len(owners))
         nodes = self._table.find(owners).tolist()
-        has_made = False
-        for path, node, weight in zip(owners.tolist(), nodes, added.tolist(), strict=True):
+        levels = levels.take(firsts).tolist()
+        outermost = DEEPEST
+        crowded: list[tuple[int, int]] = []
+        for path, node, weight, level in zip(
+            owners.tolist(), nodes, added.tolist(), levels, strict=True
+        ):
+            if level > outermost:
+                continue
             if weight + (self._weights[node] if node >= 0 else 0) <= limit:
                 continue
             depth = self.nodes[node].depth if node >= 0 else len(_OUTER_LIMITS)
             if depth < len(_OUTER_LIMITS) and weight + self._weights[node] <= _OUTER_LIMITS[depth]:
                 continue
-            has_made = True
+            if level < outermost:
+                outermost, crowded = level, []
+            crowded.append((path, node))
+        for path, node in crowded:
             self._map_table.add(path, 1)
             self._map_hints[path >> int(_HINT_SHIFT)] = True
             if node >= 0:
                 self._is_map[node] = True
-        return has_made
+                self._bury(self._children[node].values())
+        return bool(crowded)
+
+    def _bury(self, nodes: Iterable[int]) -> None:
+        """Count nodes no more that hardly any value comes to: those below the keys of a map."""
+        waiting = [*nodes]
+        while waiting:
+            node = waiting.pop()
+            if node in self._buried:
+                continue
+            self._buried.add(node)
+            waiting += self._children[node].values()
+            below = (self._elements.get(node), self._map_values.get(node))
+            waiting += (each for each in below if each is not None)
 
     def _reach(self, parent: int, raw_key: bytes | None, *, is_element: bool) -> int:
         """Return the node that is reached by a key, or as any element or value of a map."""

@@ -4,7 +4,14 @@ import pytest
 
 from synthetic.learning.learner import learn
 from synthetic.making.making import make
-from synthetic.shape import Maps
+from synthetic.scan.scanner import BLOCK_BYTES
+from synthetic.shape import Maps, Shape
+
+
+def learned(value: object) -> Shape:
+    """Return the shape of a value whose text comes in blocks, as that of a file does."""
+    text = json.dumps(value).encode()
+    return learn(text[at : at + BLOCK_BYTES] for at in range(0, len(text), BLOCK_BYTES))
 
 
 def maps_of(*objects: dict[str, int]) -> Maps:
@@ -75,3 +82,54 @@ def test_a_twin_has_as_many_keys_that_come_again_soon() -> None:
     assert twin.elements is not None
     assert twin.elements.maps is not None
     assert twin.elements.maps.keys.met_again == pytest.approx(0.75, abs=0.05)
+
+
+def test_keys_that_were_first_taken_for_names_are_not_guessed_from_later_ones() -> None:
+    """What is met of a map once it is known for one says little of what was there before."""
+    often = [{f"2024-01-{day:02d}": "x" * 90 for day in range(1, 29)} for _ in range(200)]
+    once = {f"2024-01-01T{minute:05d}": "x" for minute in range(300)}
+    arrays = learned([*often, once]).root.arrays
+    assert arrays is not None
+    assert arrays.elements is not None
+    assert arrays.elements.maps is not None
+    keys = arrays.elements.maps.keys
+    assert keys.distinct == 328
+    assert keys.commonest[:4] == (200, 400, 800, 1600)
+
+
+def test_keys_from_before_they_were_known_for_data_are_counted_once() -> None:
+    """The first 256 keys of a map are taken for names; each of them comes again later."""
+    objects = [{f"key_{chr(97 + each % 26)}{each:03d}": each for each in range(400)}] * 40
+    keys = maps_of(*objects).keys
+    assert keys.distinct == 400
+    assert keys.commonest[:3] == (40, 80, 160)
+
+
+def test_what_is_in_a_map_is_told_apart_however_much_is_under_each_key() -> None:
+    """Hundreds of paths below each of the first keys do not make maps of what has names."""
+    names = [f"name_{chr(97 + number)}" for number in range(20)]
+    features: dict[str, object] = {
+        f"feature-{number}": {
+            **dict.fromkeys(names, "x"),
+            "links": [],
+            "status": {"a": 1},
+            "stats": {
+                f"browser_{chr(97 + browser)}": {f"{version}.1": "y" for version in range(60)}
+                for browser in range(12)
+            },
+            "parent": None,
+        }
+        for number in range(120)
+    }
+    root = learned({"data": features}).root.objects
+    assert root is not None
+    feature = root.members[0].place.maps
+    assert feature is not None
+    objects = feature.values.objects
+    assert objects is not None
+    assert [member.key for member in objects.members] == [
+        *names, "links", "status", "stats", "parent",
+    ]  # fmt: skip
+    stats = objects.members[-2].place.objects
+    assert stats is not None
+    assert len(stats.members) == 12
