@@ -4,10 +4,14 @@ They share the `.venv` that bootstrap.py makes, and install what is missing ther
 `python3 bootstrap.py install test`, then `.venv/bin/nox --list`; any other nox does as well.
 """
 
+import base64
+import hashlib
+import json
 import os
 import re
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 from typing import Final
 
@@ -104,6 +108,37 @@ def docs(session: nox.Session) -> None:
         commands += re.findall(r"^\$ ((?:oomproof|npm) .+)$", page.read_text("utf-8"), re.MULTILINE)
     for command in commands:
         session.run("sh", "-c", command, env=environment, external=True)
+
+
+@nox.session
+def vendor(session: nox.Session) -> None:
+    """Fetch the libraries of the HTML report from npm anew, and hold them against vendor.json.
+
+    To take another version, change it there, and write what this session says of its integrity.
+    """
+    folder = ROOT / "harness" / "reporters" / "html" / "vendor"
+    packages = json.loads((folder / "vendor.json").read_text("utf-8"))
+    for name, package in packages.items():
+        archive = _pack(session, f"{name}@{package['version']}", package["integrity"])
+        with tarfile.open(archive) as files:
+            for source, kept in package["files"].items():
+                member = files.extractfile(f"package/{source}")
+                data = member.read() if member else b""
+                if hashlib.sha256(data).hexdigest() != kept["sha256"]:
+                    session.error(f"{name}: {source} is not what vendor.json says")
+                (folder / name / kept["to"]).write_bytes(data)
+
+
+def _pack(session: nox.Session, package: str, integrity: str) -> Path:
+    """Fetch a package's archive, and check that it is the one that was published."""
+    folder = session.create_tmp()
+    words = ("npm", "pack", package, "--silent", "--pack-destination", folder)
+    said = session.run(*words, silent=True, external=True)
+    archive = Path(folder) / str(said).strip().splitlines()[-1]
+    digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if f"sha512-{digest}" != integrity:
+        session.error(f"{package}: its integrity is sha512-{digest}, and not {integrity}")
+    return archive
 
 
 @nox.session(venv_backend="venv", reuse_venv=False)

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from harness.core.ending import Ending
 from harness.core.finding import Finding
 from harness.core.peaks import Parts
@@ -104,7 +106,8 @@ def group_runs(
 
 def rows_of(groups: Sequence[CaseRuns]) -> tuple[CaseRow, ...]:
     """Return a line of the table for each group."""
-    runs = [group.worst for group in groups]
+    # Which repeat was the worst is of no interest where all of them are one line.
+    runs = [replace(group.worst, repeat=1) for group in groups]
     names = describe_workers(runs)
     return tuple(_row(group, name) for group, name in zip(groups, names, strict=True))
 

@@ -8,6 +8,7 @@ from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity
 from harness.core.profile import Profile
 from harness.core.report import Report
+from harness.core.run import Purpose
 from harness.core.sites import CaseProfile
 from harness.core.verdict import Verdict
 from harness.reporters.drawing import WantedPlot
@@ -150,7 +151,7 @@ class ReportPage:
 
     def _profile(self, group: CaseRuns) -> ProfileView | None:
         told = self._told.get(group.worst.case.name)
-        if told is None:
+        if told is None or group.worst.purpose is not Purpose.VERDICT:
             return None
         return view_of_case(told, self._profile_of, self._flames)
 
