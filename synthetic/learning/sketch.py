@@ -11,6 +11,8 @@ from synthetic.scan.scanner import Block
 
 _MOST: Final = 1 << 16
 """So many values are remembered, by their hashes alone."""
+_WORDS: Final = 16
+"""Values that have so many words of 8 bytes, their length and their end in common are the same."""
 STRINGS: Final = 0
 NUMBERS: Final = 1
 
@@ -48,7 +50,8 @@ class Sketch:
         every = max(1, -(-len(tokens) // _MOST))
         owners, tokens = owners[::every], tokens[::every]
         starts = block.starts.take(tokens)
-        hashes = hashes_of(block.text, starts, block.ends.take(tokens) - starts)
+        lengths = block.ends.take(tokens) - starts
+        hashes = hashes_of(block.text, starts, lengths, words_looked_at=_WORDS)
         while self._length + len(owners) > _MOST:
             self._thin()
         end = self._length + len(owners)

@@ -11,7 +11,7 @@ from synthetic.scan.kinds import Places
 Hashes = NDArray[np.uint64]
 
 _WORD_BYTES: Final = 8
-_ROUNDS: Final = 64
+_WORDS: Final = 64
 _salt = np.uint64(int.from_bytes(os.urandom(_WORD_BYTES), "little") | 1)
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
 _MASKS: Final = np.array([(1 << (8 * count)) - 1 for count in range(_WORD_BYTES + 1)], np.uint64)
@@ -30,11 +30,17 @@ def use_salt(value: int) -> None:
 
 
 def hashes_of(
-    text: bytes, starts: Places, lengths: Places, *, own_salt: np.uint64 | None = None
+    text: bytes,
+    starts: Places,
+    lengths: Places,
+    *,
+    own_salt: np.uint64 | None = None,
+    words_looked_at: int = _WORDS,
 ) -> Hashes:
     """Return a hash of each piece of a text: its first 512 bytes, its last 8, and its length.
 
-    With a salt of their own they are the same in every process.
+    With a salt of their own they are the same in every process. Fewer words than 64 may be looked
+    at where a hash need not tell all pieces apart.
     """
     padded = text + bytes(_WORD_BYTES)
     words = np.ndarray(shape=(len(text) + 1,), dtype="<u8", buffer=padded, strides=(1,))
@@ -44,7 +50,7 @@ def hashes_of(
     hashes *= _salt if own_salt is None else own_salt
     hashes = mixed(hashes, found)
     todo = (lengths > _WORD_BYTES).nonzero()[0]
-    for round_ in range(1, _ROUNDS):
+    for round_ in range(1, words_looked_at):
         if not len(todo):
             return hashes
         at = starts.take(todo)

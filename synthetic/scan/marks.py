@@ -26,9 +26,10 @@ class Marks:
         padded: the bytes, and some spaces behind them, so that whole words are filled.
         lower: the same in lower case.
         marks: which are brackets, colons and commas, outside of strings.
-        openings: which are quotes that open a string.
+        openings: which are quotes that open a string; `closings`: that close one.
         scalars: which belong to numbers and literals, or to nothing that may be there.
         ends_in_string: whether the text ends in a string.
+        controls: where strings hold characters that may not be in any.
         escapes: the backslashes that escape the byte behind them, in and outside of strings.
         spare: flags for whoever needs some, for a while.
 
@@ -38,14 +39,16 @@ class Marks:
     lower: Bytes
     marks: Flags
     openings: Flags
+    closings: Flags
     scalars: Flags
     spare: tuple[Flags, Flags, Flags]
+    controls: Places
     escapes: Places
     ends_in_string: bool
 
     def __init__(self) -> None:
         self._bytes = np.empty((2, 0), np.uint8)
-        self._flags = np.empty((6, 0), np.bool_)
+        self._flags = np.empty((7, 0), np.bool_)
 
     def read(self, text: bytes, view: Bytes, *, in_string: bool = False) -> None:
         """Find the marks of a text; `view` are its bytes as an array.
@@ -67,21 +70,26 @@ class Marks:
             np.logical_not(inside, inside)
         self.ends_in_string = bool(inside[-1])
         np.logical_and(quotes, inside, self.openings)
+        np.greater(quotes, inside, self.closings)  # where the one is set and the other is not
+        has_controls = int(padded.min()) < _SPACE
+        self.controls = _NOWHERE
+        if has_controls:
+            self.controls = places_of(np.less(padded, _SPACE, found) & inside)
         np.bitwise_or(padded, _TO_LOWER, lower)
         np.equal(lower, _OPEN, marks)
         marks |= np.equal(lower, _CLOSE, found)
         marks |= np.equal(padded, ord(":"), found)
         marks |= np.equal(padded, ord(","), found)
-        np.greater(marks, inside, marks)  # where the one is set and the other is not
+        np.greater(marks, inside, marks)
         inside |= quotes
         inside |= marks
-        self._add_spaces(inside)
+        self._add_spaces(inside, has_controls=has_controls)
         np.logical_not(inside, scalars)
 
-    def _add_spaces(self, others: Flags) -> None:
+    def _add_spaces(self, others: Flags, *, has_controls: bool) -> None:
         found = self.spare[2]
         others |= np.equal(self.padded, _SPACE, found)
-        if int(self.padded.min()) < _SPACE:
+        if has_controls:
             for space in b"\n\r\t":
                 others |= np.equal(self.padded, space, found)
 
@@ -89,9 +97,9 @@ class Marks:
         room = (length // WORD + 1) * WORD
         if room > self._bytes.shape[1]:
             self._bytes = np.empty((2, room), np.uint8)
-            self._flags = np.empty((6, room), np.bool_)
+            self._flags = np.empty((7, room), np.bool_)
         self.padded, self.lower = self._bytes[:, :room]
-        self.marks, self.openings, self.scalars, *spare = self._flags[:, :room]
+        self.marks, self.openings, self.closings, self.scalars, *spare = self._flags[:, :room]
         self.spare = (spare[0], spare[1], spare[2])
 
 

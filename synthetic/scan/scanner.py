@@ -192,7 +192,7 @@ class Scanner:
         view = np.frombuffer(text, np.uint8)
         marks = self._marks
         marks.read(text, view)
-        tokens = tokens_of(text, marks, is_last=is_last)
+        tokens = tokens_of(marks, is_last=is_last)
         cut = tokens.unfinished_at
         if not is_last or cut is not None:
             tokens = tokens.first(_complete(tokens.kinds))
@@ -246,7 +246,7 @@ class Scanner:
         starts, ends = tokens.starts.take(tokens.strings), tokens.string_ends
         texts: Texts | None = None
         try:
-            _check_controls(view, starts, ends, end)
+            _check_controls(marks, end)
             leads = leads_of(text, marks.padded, end)
             inside = marks.escapes[: np.searchsorted(marks.escapes, end)]
             if problems:  # there may be backslashes outside of strings
@@ -369,11 +369,7 @@ def _are_inside(places: Places, starts: Places, ends: Places) -> Flags:
     return inside
 
 
-def _check_controls(view: Bytes, starts: Places, ends: Places, end: int) -> None:
+def _check_controls(marks: Marks, end: int) -> None:
     """Raise InvalidJsonError for a control character in a string."""
-    if int(view[:end].min(initial=255)) < ord(" "):
-        controls = np.flatnonzero(view[:end] < ord(" "))
-        inside = _are_inside(controls, starts, ends)
-        if inside.any():
-            place = int(controls[np.argmax(inside)])
-            raise InvalidJsonError(place, "a string holds a control character")
+    if len(marks.controls) and int(marks.controls[0]) < end:
+        raise InvalidJsonError(int(marks.controls[0]), "a string holds a control character")

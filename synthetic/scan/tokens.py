@@ -5,13 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from synthetic.scan.kinds import MARKS, SCALAR, STRING, Bytes, Flags, Kinds, Places
+from synthetic.scan.kinds import MARKS, SCALAR, STRING, Flags, Kinds, Places
 from synthetic.scan.marks import Marks
 
-_STEPS: Final = 64
-_SPACE: Final = ord(" ")
-_SPACES: Final = b" \t\n\r"
-IS_SPACE: Final[Flags] = np.isin(np.arange(256), list(_SPACES))
 _TABLE: Final = bytes(MARKS.get(bytes([byte]), SCALAR) for byte in range(256))
 
 
@@ -74,7 +70,7 @@ class Tokens:
         )
 
 
-def tokens_of(text: bytes, marks: Marks, *, is_last: bool) -> Tokens:
+def tokens_of(marks: Marks, *, is_last: bool) -> Tokens:
     """Return the tokens of a text.
 
     A scalar that only the end of the text ends may go on behind it; it is a token if the text
@@ -95,14 +91,13 @@ def tokens_of(text: bytes, marks: Marks, *, is_last: bool) -> Tokens:
         unfinished_at = int(starts[-1])
         starts, kinds, strings = starts[:-1], kinds[:-1], strings[:-1]
     scalars = (kinds == SCALAR).nonzero()[0]
-    end = len(text) if unfinished_at is None else unfinished_at
     tokens = Tokens(
         kinds=kinds,
         starts=starts,
         strings=strings,
         scalars=scalars,
-        string_ends=_ends(text, marks.padded, starts, strings, end),
-        scalar_ends=_ends(text, marks.padded, starts, scalars, end),
+        string_ends=_behind(marks.closings),
+        scalar_ends=_behind(np.greater(marks.scalars[:-1], marks.scalars[1:], begins[1:])),
         unfinished_at=unfinished_at,
     )
     if unfinished_at is None and not is_last and len(kinds) and kinds[-1] == SCALAR:
@@ -110,26 +105,8 @@ def tokens_of(text: bytes, marks: Marks, *, is_last: bool) -> Tokens:
     return tokens
 
 
-def _ends(text: bytes, padded: Bytes, starts: Places, tokens: Places, end: int) -> Places:
-    """Return the ends of strings or scalars: before the next token, and before white space.
-
-    What follows the last token ends at `end`.
-    """
-    if not len(tokens):
-        return tokens
-    ends = starts.take(tokens + 1, mode="clip")
-    if int(tokens[-1]) == len(starts) - 1:
-        ends[-1] = end
-    ends -= 1
-    todo = (padded.take(ends) <= _SPACE).nonzero()[0]
-    todo = todo.compress(IS_SPACE.take(padded.take(ends.take(todo))))
-    for _ in range(_STEPS):
-        if not len(todo):
-            break
-        ends[todo] -= 1
-        todo = todo.compress(IS_SPACE.take(padded.take(ends.take(todo))))
-    for index in todo.tolist():  # few, before long runs of white space
-        start = int(starts[tokens[index]])
-        ends[index] = start + len(text[start : ends[index] + 1].rstrip(_SPACES)) - 1
+def _behind(lasts: Flags) -> Places:
+    """Return where something ends, of flags of its last byte or of the byte behind that."""
+    ends = lasts.nonzero()[0]
     ends += 1
     return ends
