@@ -15,8 +15,9 @@ from synthetic.scan.errors import InvalidJsonError
 from synthetic.xray.examination import XRay, examine
 from synthetic.xray.interpreters import Interpreter, UnknownInterpreterError, interpreter_at
 
-TOP_PATHS: Final = 5
-_LEAST_SHARE: Final = 0.01
+# As many as make a tree; on one page of text only the first few are shown.
+TOP_PATHS: Final = 60
+_LEAST_SHARE: Final = 0.002
 _PYTHON: Final = re.compile(r"python[\d.]*")
 _DOING: Final = "Predicting what its JSON costs"
 _OWN: Final = "{python}"

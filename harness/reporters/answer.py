@@ -24,6 +24,8 @@ from harness.reporters.words import describe_conditions
 _LABEL_WIDTH: Final = 11
 _STACK_LINES: Final = 8
 _SITES: Final = 5
+_PATHS: Final = 5
+_LEAST_PATH_SHARE: Final = 0.01
 _LEAST_SHARE: Final = 0.005
 _SOURCE_CHARACTERS: Final = 70
 _LAST_LINES: Final = 4
@@ -148,7 +150,7 @@ def _costs(costs: JsonCosts | None) -> Iterator[str]:
         f"{costs.parser}.loads would hold {format_bytes(costs.retained_bytes)} in the end and "
         f"{format_bytes(costs.peak_bytes)} at its peak, as predicted from the text:"
     )
-    for path in costs.paths:
+    for path in (path for path in costs.paths[:_PATHS] if path.share >= _LEAST_PATH_SHARE):
         size = format_bytes(path.bytes)
         yield f"{path.share * 100:5.1f} %  {size:>10}  {path.path}  {path.why}".rstrip()
 

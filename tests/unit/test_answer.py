@@ -379,3 +379,21 @@ def test_what_the_json_costs_is_told_as_a_prediction(make_answer: Callable[..., 
     assert "predicted" in total
     assert largest.split() == ["75.0", "%", "3", "MiB", "$.rows[*]", "10", "dicts"]
     assert "JSON costs" not in {section.label for section in sections_of(make_answer())}
+
+
+def test_only_the_costliest_paths_are_on_the_one_page(make_answer: Callable[..., Answer]) -> None:
+    shares = (0.5, 0.2, 0.1, 0.05, 0.02, 0.015, 0.009)
+    paths = tuple(
+        PathShare(path=f"$.p{n}", bytes=n, count=1, share=share, why="")
+        for n, share in enumerate(shares)
+    )
+    costs = JsonCosts(
+        parser="json", python="cpython 3.11", retained_bytes=1, peak_bytes=1, paths=paths
+    )
+    sections = {section.label: section.lines for section in sections_of(make_answer(costs=costs))}
+    assert [line.split()[-1] for line in sections["JSON costs"][1:]] == [
+        f"$.p{n}" for n in range(5)
+    ]
+    few = msgspec.structs.replace(costs, paths=paths[5:])
+    sections = {section.label: section.lines for section in sections_of(make_answer(costs=few))}
+    assert [line.split()[-1] for line in sections["JSON costs"][1:]] == ["$.p5"]

@@ -179,7 +179,8 @@ def facts_of(group: CaseRuns) -> tuple[Fact, ...]:
 def _exit(run: Run) -> str:
     words = [] if run.exit_code is None else [f"code {run.exit_code}"]
     words += [] if run.signal is None else [f"signal {run.signal}"]
-    words += [f"{run.oom_kills} OOM kills"] if run.oom_kills else []
+    kills = "kill" if run.oom_kills == 1 else "kills"
+    words += [f"{run.oom_kills} OOM {kills}"] if run.oom_kills else []
     return ", ".join(words)
 
 

@@ -78,7 +78,8 @@ def _draw_main(axes: "Axes", timeline: Timeline) -> None:
         beside: Any = axes.twinx()
         known = [(at, r * 100) for at, r in zip(main.at_s, main.read, strict=True) if r is not None]
         beside.plot(*zip(*known, strict=True), color=READ, linewidth=1.2, linestyle=(0, (4, 2)))
-        beside.set_ylim(0, 116)
+        # Not at the height where a limit is, so that neither hides the other.
+        beside.set_ylim(0, 130)
         beside.set_yticks([0, 50, 100], ["0", "50", "100 %"])
         beside.set_ylabel("of the snapshot read", color=READ)
         _soften(beside)

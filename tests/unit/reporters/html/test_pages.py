@@ -53,12 +53,12 @@ def test_each_part_of_a_report_is_there(rich_report: Report, page_of: PageOf) ->
     ids = re.findall(r'<section id="([a-z]+)"', html.decode())
     assert ids == [
         "findings",
-        "json",
         "cases",
         "changes",
         "scaling",
         "growth",
         "details",
+        "json",
         "machine",
     ]
     assert re.findall(r'href="#([a-z]+)">', html.decode())[1:9] == ids, "the order of the links"
