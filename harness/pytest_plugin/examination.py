@@ -21,6 +21,7 @@ from harness.core.report import judge_endings
 from harness.core.run import Purpose, Run
 from harness.core.scenario import Budget
 from harness.core.units import format_bytes
+from harness.pytest_plugin import recorded
 from harness.pytest_plugin.explain import Explanation, numbers_of, with_profile
 from harness.pytest_plugin.inside import REPORTS
 from harness.pytest_plugin.options import inner_options
@@ -211,11 +212,17 @@ class Examination:
         )
 
     def _change(self, order: Order) -> Order:
-        """Show the tests, which may lie beside the folder that pytest was started in."""
-        places = dict.fromkeys((self._root, self._item.path.parent))
-        mounts = tuple(MountRequest(path=place) for place in places)
+        """Show the tests, which may lie beside the folder that pytest was started in.
+
+        Only the first two files are followed: of the snapshot nobody knows when it is opened.
+        """
+        order_file, begin, *read = order.snapshots
+        places = dict.fromkeys((self._root, self._item.path.parent, *(Path(s.path) for s in read)))
         return msgspec.structs.replace(
-            order, mounts=(*order.mounts, *mounts), interval_s=_INTERVAL_S
+            order,
+            snapshots=(order_file, begin),
+            mounts=(*order.mounts, *(MountRequest(path=place) for place in places)),
+            interval_s=_INTERVAL_S,
         )
 
     def _is_base_missing(self, attempt: _Attempt) -> bool:
@@ -278,6 +285,8 @@ def _read(
             break
         if "report" in record:
             reports.append(_report_of(record["report"], config))
+        elif "warning" in record:
+            recorded.record(record["warning"], config)
         else:
             problems.append(str(record["problem"]))
     return tuple(reports), tuple(problems)

@@ -15,8 +15,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from _pytest.terminal import TerminalReporter
+
+from harness.pytest_plugin.recorded import describe
 
 if TYPE_CHECKING:
+    import warnings
     from collections.abc import Generator
     from typing import TextIO
 
@@ -24,6 +28,21 @@ REPORTS: Final = "pytest-reports.jsonl"
 _TESTS_RAN: Final = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 # Long enough for some samples of memory that stands still.
 _STILL_S: Final = 0.04
+
+
+class Quiet:
+    """A terminal for asserts and plugins that ask for one.
+
+    It hears no hooks: the summaries at a session's end would be charged to the test.
+    """
+
+    def __init__(self, terminal: TerminalReporter) -> None:
+        """Be `terminal` to whoever asks."""
+        self._terminal = terminal
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the terminal has of this name."""
+        return getattr(self._terminal, name)
 
 
 class Reporter:
@@ -35,6 +54,14 @@ class Reporter:
         self._reports = reports
         self._begin = begin
         self.memory_error = ""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self) -> None:
+        """Let pytest write its progress to nowhere: the streams are the test's own."""
+        manager = self._config.pluginmanager
+        if manager.unregister(name="terminalreporter") is not None:
+            nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (to the very end)
+            manager.register(Quiet(TerminalReporter(self._config, nowhere)), "terminalreporter")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
@@ -60,6 +87,17 @@ class Reporter:
         hook = self._config.hook
         data = hook.pytest_report_to_serializable(config=self._config, report=report)
         self._keep("report", data)
+
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        nodeid: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Keep a warning of the test; those before it were given outside as well."""
+        if when == "runtest":
+            self._keep("warning", describe(warning_message, nodeid, location))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why the test could not be collected."""

@@ -54,7 +54,6 @@ def inner_options(config: pytest.Config) -> dict[str, Any]:
     options = {name: value for name, value in vars(config.option).items() if _can_be_written(value)}
     options.update((name, value) for name, value in _OTHERWISE.items() if name in options)
     options.pop("file_or_dir", None)
-    options["plugins"] = [*(options.get("plugins") or ()), "no:terminal"]
     options["rootdir"] = str(config.rootpath)
     options["inifilename"] = str(config.inipath) if config.inipath else None
     # What a test printed should be known also if it is killed, so it goes through as it comes.

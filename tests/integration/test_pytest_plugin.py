@@ -25,8 +25,11 @@ from harness.store import load_report
 MIB: Final = 2**20
 _PATIENCE_S: Final = 120
 _TESTS: Final = """
-import json, os
+import json, os, warnings
 import pytest
+
+# Before any test, and so before pytest's own memory is measured.
+HEROES = json.load(open("twin.json"))
 
 def fill(mib):
     return [b"x" * 2**20 + bytes(1) for _ in range(mib)]
@@ -78,6 +81,7 @@ def test_asserts():
 
 @pytest.mark.oomproof(memory="512MiB")
 def test_skips():
+    warnings.warn("soon gone", DeprecationWarning)
     pytest.skip("not today")
 
 @pytest.mark.oomproof(memory="512MiB")
@@ -175,6 +179,7 @@ def test_each_test_ends_as_it_should(session: Session) -> None:
         "test_fails_as_known",
     }
     assert len(session.cases) == 14
+    assert "DeprecationWarning: soon gone" in session.out
 
 
 @pytest.mark.cgroup
