@@ -159,6 +159,13 @@ def _read_line(text: bytes, *, source: str) -> HistoryLine | None:
         if "truncated" in str(error):
             return None
         raise InputError(f"{source} is no JSON: {error}") from None
-    for problem in entry_problems(line.entry) if line.entry else ():
+    for problem in _problems(line):
         raise InputError(f"{source}: entry.{problem}; take the line out")
     return line
+
+
+def _problems(line: HistoryLine) -> Iterable[str]:
+    if line.entry is not None:
+        yield from entry_problems(line.entry)
+        if not line.entry.peaks_bytes:
+            yield "peaks_bytes: no peak of a run is there"

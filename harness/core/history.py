@@ -12,9 +12,13 @@ from harness.core.comparison import CaseComparison, Outcome, Side, compare
 from harness.core.conditions import Conditions
 from harness.core.report import Report
 from harness.core.run import Purpose
+from harness.core.spread import median_of
 from harness.core.verdict import Verdict
 
 SCHEMA: Final = 1
+# Commits at one level that the next is held against together, so that single runs show a spread.
+_MOST_TOGETHER: Final = 5
+_FEW: Final = 3
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ class HistoryLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrendPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One case at one commit, with how it changed since the last one that was measured."""
+    """One case at one commit, with how it changed since the last few that were alike."""
 
     line: HistoryLine
     change: CaseComparison
@@ -63,8 +67,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     """One case over its commits, oldest first.
 
     Attributes:
-        overall: how it changed from the first to the last that can be compared, which shows what
-            crept in by steps that are too small to count alone; None where there is one only.
+        overall: how it changed from the first few to the last few that can be compared, which shows
+            what crept in by steps that are too small to count alone; None where there are no two.
 
     """
 
@@ -120,10 +124,15 @@ def trends_of(lines: Iterable[HistoryLine]) -> tuple[Trend, ...]:
 def _trend(scenario: str, case: str, lines: Sequence[HistoryLine]) -> Trend:
     kept = _last_of_each_commit(lines)
     points: list[TrendPoint] = []
-    before: HistoryLine | None = None
+    level: list[HistoryLine] = []
     for line in kept:
-        points.append(TrendPoint(line=line, change=_change(before, line)))
-        before = line if line.entry is not None else before
+        change = _change(level[-_MOST_TOGETHER:], [line])
+        points.append(TrendPoint(line=line, change=change))
+        if line.entry is None:
+            continue
+        if change.outcome in {Outcome.GROWN, Outcome.SHRUNK, Outcome.NOT_COMPARABLE}:
+            level.clear()
+        level.append(line)
     return Trend(scenario=scenario, case=case, points=tuple(points), overall=_overall(kept))
 
 
@@ -137,25 +146,30 @@ def _last_of_each_commit(lines: Iterable[HistoryLine]) -> list[HistoryLine]:
 
 
 def _overall(lines: Sequence[HistoryLine]) -> CaseComparison | None:
+    """Return how the last few commits differ from the first few that can be compared with them."""
     measured = [line for line in lines if line.entry is not None]
-    for first in measured[:-1]:
-        change = _change(first, measured[-1])
-        if change.outcome is not Outcome.NOT_COMPARABLE:
-            return change
-    return None
+    like = [line for line in measured if _is_like(line, measured[-1])]
+    few = min(_FEW, len(like) // 2)
+    return _change(like[:few], like[-few:]) if few else None
 
 
-def _change(before: HistoryLine | None, line: HistoryLine) -> CaseComparison:
-    olds = () if before is None else (_side(before),)
-    (comparison,) = compare(olds, (_side(line),))
+def _is_like(line: HistoryLine, last: HistoryLine) -> bool:
+    return _change([line], [last]).outcome is not Outcome.NOT_COMPARABLE
+
+
+def _change(before: Sequence[HistoryLine], now: Sequence[HistoryLine]) -> CaseComparison:
+    olds = (_side(before),) if before else ()
+    (comparison,) = compare(olds, (_side(now),))
     (case,) = comparison.cases
     if comparison.differences:
         return msgspec.structs.replace(case, reason="; ".join(comparison.differences))
     return case
 
 
-def _side(line: HistoryLine) -> Side:
-    entries = () if line.entry is None else (line.entry,)
+def _side(lines: Sequence[HistoryLine]) -> Side:
+    """Return lines of one case, measured under the same conditions, as one side."""
+    line = lines[-1]
+    entries = [one.entry for one in lines if one.entry is not None]
     ended = ", ".join(f"{count} {ending}" for ending, count in line.endings.items())
     return Side(
         source=line.commit.id,
@@ -164,7 +178,29 @@ def _side(line: HistoryLine) -> Side:
             schema=BASELINE_SCHEMA,
             scenario=line.scenario,
             conditions=line.conditions,
-            entries=entries,
+            entries=(_together(entries),) if entries else (),
         ),
         incomplete={} if set(line.endings) == {"completed"} else {line.case: f"ended {ended}"},
     )
+
+
+def _together(entries: Sequence[BaselineEntry]) -> BaselineEntry:
+    """Return the entry that the runs of all entries make together."""
+    if len(entries) == 1:
+        return entries[0]
+    peaks = [size for entry in entries for size in entry.peaks_bytes]
+    uppers = _joined([entry.peak_uppers_bytes for entry in entries])
+    return msgspec.structs.replace(
+        entries[-1],
+        peak_bytes=median_of(peaks),
+        peak_upper_bytes=median_of(uppers) if uppers else None,
+        runs=len(peaks),
+        peaks_bytes=tuple(peaks),
+        peak_uppers_bytes=uppers,
+        caches_bytes=_joined([entry.caches_bytes for entry in entries]) if uppers else (),
+    )
+
+
+def _joined(lists: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return all sizes together; none where one list is empty, because its sizes are not known."""
+    return tuple(size for sizes in lists for size in sizes) if all(lists) else ()

@@ -4,8 +4,9 @@ Each set is worth its median. The spread is one standard deviation for both sets
 their repeats differ by and from what cases of this sandbox are known to differ by: an estimate of
 the variance from few values is drawn to that prior, and the difference then follows Student's t
 distribution with the degrees of freedom of both (the moderated t of G. K. Smyth, *Linear Models
-and Empirical Bayes Methods*, 2004, https://doi.org/10.2202/1544-6115.1027). So one run against one
-run has an error, too, and a case that spreads more than others is found out by its own repeats.
+and Empirical Bayes Methods*, 2004, https://doi.org/10.2202/1544-6115.1027). The prior has one
+degree of freedom, so one run against one run hardly shows more than that nothing has changed, and
+a case that spreads more than others is found out by its own repeats.
 
     s^2    = (f0 s0^2 + sum of squares of both) / (f0 + f)      f: repeats of both, less two
     margin = t(confidence, f0 + f) x s x sqrt(v(old) + v(new))
@@ -21,12 +22,12 @@ from typing import Final
 
 import msgspec
 
-from harness.core.noise import PRIOR_FREEDOM
+from harness.core.noise import PRIOR_FREEDOM, most_spread_bytes
 from harness.core.students import cumulative, quantile
 
 # One-sided. To accuse takes more than to acquit: a gate that cries wolf is switched off.
 SURE: Final = 0.999
-LIKELY: Final = 0.95
+LIKELY: Final = 0.8
 # More repeats than these nobody makes to settle a question.
 MOST_REPEATS_ADVISED: Final = 100
 # More than these nobody waits for unasked; what is open then stays open, and names what it takes.
@@ -77,7 +78,7 @@ class Standing(enum.StrEnum):
 
     Attributes:
         OVER: it is over it, with a confidence of 99.9 %.
-        WITHIN: it is not, with a confidence of 95 %.
+        WITHIN: it is not, with a confidence of 80 %.
         OPEN: the spread is too large to say.
 
     """
@@ -113,8 +114,12 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return self.new_bytes - self.old_bytes
 
     def margin_bytes(self, confidence: float = SURE) -> int:
-        """Return what the difference may be off by, to one side, with this confidence."""
-        return math.ceil(quantile(confidence, self.freedom) * self._error_bytes)
+        """Return what the difference may be off by, to one side, with this confidence.
+
+        It is never more than what no worker was seen to spread by.
+        """
+        margin_bytes = math.ceil(quantile(confidence, self.freedom) * self._error_bytes)
+        return min(margin_bytes, most_spread_bytes(self.old_bytes))
 
     @property
     def _error_bytes(self) -> float:
@@ -133,7 +138,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def confidence_above(self, threshold_bytes: int) -> float:
         """Return with what confidence, from 0 to 1, the difference is above a threshold."""
         beyond_bytes = self.by_bytes - threshold_bytes
-        return cumulative(beyond_bytes / max(self._error_bytes, 1.0), self.freedom)
+        told = cumulative(beyond_bytes / max(self._error_bytes, 1.0), self.freedom)
+        return max(told, SURE) if beyond_bytes > self.margin_bytes(SURE) else told
 
     def with_counts(self, old_count: int, new_count: int) -> "Difference":
         """Return what this difference would be if it came out the same of so many repeats."""
@@ -146,7 +152,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 def difference_of(old: Repeats, new: Repeats, prior_bytes: int) -> Difference:
     """Return the difference of two sets of repeats, where single values deviate by `prior_bytes`.
 
-    The prior counts as much as three degrees of freedom.
+    The prior counts as much as one degree of freedom.
     """
     freedom = PRIOR_FREEDOM + old.freedom + new.freedom
     squares = PRIOR_FREEDOM * prior_bytes**2 + old.squares + new.squares

@@ -69,14 +69,14 @@ def _markdown(trend: Trend) -> Iterator[str]:
 
 
 def summary_of(trend: Trend) -> str:
-    """Return what became of a case from the first commit to the last that can be compared."""
+    """Return what became of a case from the first few commits to the last few."""
     count = len(trend.points)
     commits = f"{count} commit{'' if count == 1 else 's'}"
     if trend.overall is None or trend.overall.lower is None:
         return f"{commits}; there are no two that can be compared."
     lower = trend.overall.lower
     return (
-        f"{commits}; from the first to the last that can be compared: "
+        f"{commits}; from the first few to the last few that can be compared: "
         f"{format_bytes(lower.old_bytes)} to {format_bytes(lower.new_bytes)}, "
         f"{_difference(trend.overall)}: {OUTCOMES[trend.overall.outcome]}."
     )

@@ -15,6 +15,8 @@ def peaks(
     limit_mib: int | None = None,
 ) -> CasePeaks:
     uppers = samples_mib if uppers_mib is None else uppers_mib
+    if len(samples_mib) == 1:  # three runs that agree
+        samples_mib, uppers, caches_mib = samples_mib * 3, uppers * 3, caches_mib * 3
     return CasePeaks(
         samples=repeats_of([int(mib * MIB) for mib in samples_mib]),
         uppers=repeats_of([int(mib * MIB) for mib in uppers]) if uppers else None,
@@ -32,7 +34,7 @@ def test_growth_is_what_both_measures_show() -> None:
     assert change(old, peaks(220, uppers_mib=(230,))).growth(0.0) is Standing.OVER
     assert change(old, peaks(220, uppers_mib=(210,))).growth(0.0) is Standing.WITHIN
     assert change(old, peaks(200, uppers_mib=(230,))).growth(0.0) is Standing.WITHIN
-    assert change(old, peaks(220, uppers_mib=(213,))).growth(0.0) is Standing.OPEN
+    assert change(old, peaks(220, uppers_mib=(211.3,))).growth(0.0) is Standing.OPEN
     assert change(old, peaks(220, uppers_mib=(230,))).growth(0.2) is Standing.WITHIN
 
 
@@ -53,7 +55,7 @@ def test_the_confidence_is_that_of_the_measure_which_shows_less() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sandbox", "standing"), [("cgroup", Standing.OVER), ("process", Standing.OPEN)]
+    ("sandbox", "standing"), [("cgroup", Standing.OVER), ("process", Standing.WITHIN)]
 )
 def test_a_counter_filled_up_to_a_kernels_limit_says_nothing(
     sandbox: str, standing: Standing

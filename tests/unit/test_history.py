@@ -92,8 +92,40 @@ def test_the_trend_says_where_it_grew_and_what_crept_in(lines: Lines) -> None:
     assert outcomes(only(trends_of(history)))[3:] == [("d", Outcome.GROWN), ("e", Outcome.SHRUNK)]
 
 
+def test_single_runs_show_their_spread_over_the_commits(lines: Lines) -> None:
+    quiet = [*(lines(f"{n}", 200 + n % 2 / 10)[0] for n in range(5)), *lines("z", 206)]
+    assert outcomes(only(trends_of(quiet)))[-1] == ("z", Outcome.GROWN)
+    noisy = [*(lines(f"{n}", 200 + n * 7 % 20)[0] for n in range(5)), *lines("z", 215)]
+    assert outcomes(only(trends_of(noisy)))[-1][1] is Outcome.OPEN
+
+
+def test_a_level_begins_anew_after_a_change(lines: Lines) -> None:
+    levels = (200, 200, 200, 200, 212, 212, 212, 200)
+    history = [line for n, mib in enumerate(levels) for line in lines(f"{n}", *[mib] * 2)]
+    found = [outcome for _, outcome in outcomes(only(trends_of(history)))]
+    same, grown, shrunk = Outcome.SAME, Outcome.GROWN, Outcome.SHRUNK
+    assert found == [Outcome.NEW, same, same, same, grown, same, same, shrunk]
+
+
+def test_what_is_not_known_of_one_is_not_known_of_all(lines: Lines) -> None:
+    history = [*lines("a", 200), *lines("b", 200), *lines("c", 212)]
+    assert history[1].entry is not None
+    entry = msgspec.structs.replace(
+        history[1].entry, peak_upper_bytes=None, peak_uppers_bytes=(), caches_bytes=()
+    )
+    history[1] = msgspec.structs.replace(history[1], entry=entry)
+    change = only(trends_of(history)).points[-1].change
+    assert change.upper is None
+    assert change.old_runs == len(history[0].entry.peaks_bytes) * 2 if history[0].entry else False
+
+
 def test_a_commit_that_is_run_again_counts_once(lines: Lines) -> None:
-    history = [*lines("a", 200), *lines("b", 300), *lines("a", 205), *lines("b", 210)]
+    history = [
+        *lines("a", *[200] * 3),
+        *lines("b", *[300] * 3),
+        *lines("a", *[205] * 3),
+        *lines("b", *[210] * 3),
+    ]
     trend = only(trends_of(history))
     assert [point.line.commit.id for point in trend.points] == ["a", "b"]
     assert [point.line.entry.peak_bytes // MIB for point in trend.points if point.line.entry] == [
@@ -104,18 +136,18 @@ def test_a_commit_that_is_run_again_counts_once(lines: Lines) -> None:
 
 def test_what_is_in_no_commit_is_never_taken_for_one(lines: Lines) -> None:
     history = [
-        *lines("a", 200),
+        *lines("a", *[200] * 3),
         *lines("a", 201, is_dirty=True),
         *lines("a", 202, is_dirty=True),
-        *lines("", 203),
-        *lines("", 204),
+        *lines("", *[203] * 3),
+        *lines("", *[204] * 3),
     ]
     assert len(only(trends_of(history)).points) == 5
 
 
 def test_what_died_is_passed_over_and_told(lines: Lines, make_run: Runs) -> None:
     died = lines("b", runs=(make_run(ending=Ending.OOM_KILLED),))
-    trend = only(trends_of([*lines("a", 200), *died, *lines("c", 212)]))
+    trend = only(trends_of([*lines("a", *[200] * 3), *died, *lines("c", *[212] * 3)]))
     assert outcomes(trend)[1] == ("b", Outcome.NOT_COMPARABLE)
     assert "ended 1 oom_killed" in trend.points[1].change.reason
     assert outcomes(trend)[2] == ("c", Outcome.GROWN), "since the last that was measured"
@@ -124,7 +156,7 @@ def test_what_died_is_passed_over_and_told(lines: Lines, make_run: Runs) -> None
 def test_other_conditions_begin_anew_and_say_why(lines: Lines) -> None:
     other = msgspec.structs.replace(CONDITIONS, python="3.14.0")
     history = [
-        *lines("a", 200),
+        *lines("a", *[200] * 3),
         *lines("b", 300, conditions=other),
         *lines("c", 300, conditions=other),
     ]
@@ -140,8 +172,8 @@ def test_lines_come_back_as_they_were(lines: Lines, tmp_path: Path) -> None:
     path = tmp_path / "deep" / "history.jsonl"
     check_history(path)
     add_lines(path, lines("a", 200, 201))
-    add_lines(path, lines("b", 205))
-    assert load_history(path) == ((*lines("a", 200, 201), *lines("b", 205)), ())
+    add_lines(path, lines("b", *[205] * 3))
+    assert load_history(path) == ((*lines("a", 200, 201), *lines("b", *[205] * 3)), ())
     assert path.read_bytes().count(b"\n") == 2
 
 
@@ -150,20 +182,20 @@ def test_a_half_written_line_costs_that_line_alone(
     share: float, lines: Lines, tmp_path: Path
 ) -> None:
     path = tmp_path / "history.jsonl"
-    add_lines(path, lines("a", 200))
+    add_lines(path, lines("a", *[200] * 3))
     whole = path.read_bytes()
     path.write_bytes(whole + whole[: max(1, int(len(whole) * share))].rstrip(b"\n"))
-    assert load_history(path) == (lines("a", 200), (2,))
-    add_lines(path, lines("b", 201))
-    assert load_history(path) == ((*lines("a", 200), *lines("b", 201)), (2,))
+    assert load_history(path) == (lines("a", *[200] * 3), (2,))
+    add_lines(path, lines("b", *[201] * 3))
+    assert load_history(path) == ((*lines("a", *[200] * 3), *lines("b", *[201] * 3)), (2,))
 
 
 def test_zeros_of_a_crashed_machine_are_no_line(lines: Lines, tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    add_lines(path, lines("a", 200))
+    add_lines(path, lines("a", *[200] * 3))
     with path.open("ab") as file:
         file.write(bytes(512))
-    add_lines(path, lines("b", 201))
+    add_lines(path, lines("b", *[201] * 3))
     assert [line.commit.id for line in load_history(path)[0]] == ["a", "b"]
 
 
@@ -205,11 +237,15 @@ def test_what_is_no_history_is_bad_input(data: bytes, words: str, tmp_path: Path
 
 def test_a_line_edited_into_nonsense_is_named(lines: Lines, tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    add_lines(path, lines("a", 200))
+    add_lines(path, lines("a", *[200] * 3))
     document = json.loads(path.read_bytes())
     document["entry"]["runs"] = 0
     path.write_text(json.dumps(document))
     with pytest.raises(InputError, match=r"line 1: entry\.runs: 0 runs cannot"):
+        load_history(path)
+    document["entry"].update(runs=3, peaks_bytes=[], peak_uppers_bytes=[], caches_bytes=[])
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"line 1: entry\.peaks_bytes: no peak of a run"):
         load_history(path)
 
 
@@ -219,7 +255,7 @@ def test_a_place_that_cannot_be_added_to(lines: Lines, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"--history: .* cannot be added to"):
             check_history(path)
     with pytest.raises(NoVerdictError, match="cannot be added to"):
-        add_lines(tmp_path, lines("a", 200))
+        add_lines(tmp_path, lines("a", *[200] * 3))
     with pytest.raises(InputError, match="cannot be read"):
         load_history(tmp_path / "nowhere.jsonl")
 

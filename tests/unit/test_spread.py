@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from harness.core.spread import (
+    LIKELY,
     Difference,
     Repeats,
     Standing,
@@ -32,24 +33,35 @@ def test_the_median(values: list[int], median: int) -> None:
 
 def test_one_run_against_one_has_the_error_of_the_prior() -> None:
     difference = between([1000], [1000])
-    assert difference.freedom == 3
-    # t(0.999, 3) = 10.215, for the difference of two values of 1 MiB each
-    assert difference.margin_bytes() / MIB == pytest.approx(10.215 * 2**0.5, rel=1e-3)
+    assert difference.freedom == 1
+    # t(0.8, 1) = 1.376, for the difference of two values of 1 MiB each
+    assert difference.margin_bytes(LIKELY) / MIB == pytest.approx(1.376 * 2**0.5, rel=1e-3)
+    # t(0.999, 1) = 318.3 would be more than any worker was seen to spread by.
+    assert difference.margin_bytes() == 1000 * MIB // 3
+    assert between([1], [1]).margin_bytes() == 4 * MIB
+
+
+def test_what_is_more_than_any_spread_is_certain() -> None:
+    difference = between([1000], [1400])
+    assert difference.standing(0) is Standing.OVER
+    assert difference.confidence_above(0) == 0.999
+    assert between([1000], [1300]).standing(0) is Standing.OPEN
 
 
 def test_repeats_that_agree_make_the_error_smaller_and_those_that_do_not_larger() -> None:
     alone = between([1000], [1000]).margin_bytes()
     quiet = between([1000, 1000, 1000], [1000, 1000, 1000]).margin_bytes()
-    noisy = between([1000, 1000, 1000], [900, 1000, 1100]).margin_bytes()
-    assert quiet < alone / 3
-    assert noisy > alone
+    noisy = between([1000, 1000, 1000], [980, 1000, 1020]).margin_bytes()
+    assert quiet / MIB == pytest.approx(5.893 * (1 / 5) ** 0.5 * (3.14159 / 3) ** 0.5, rel=1e-3)
+    assert quiet < noisy < alone
 
 
 def test_a_median_without_its_values_adds_no_knowledge_of_the_spread() -> None:
     old = Repeats(median_bytes=1000 * MIB, count=5)
     difference = difference_of(old, repeats_of([1000 * MIB]), MIB)
-    assert (difference.freedom, difference.deviation_bytes) == (3, MIB)
-    assert difference.margin_bytes() < between([1000], [1000]).margin_bytes()
+    assert (difference.freedom, difference.deviation_bytes) == (1, MIB)
+    alone = between([1000], [1000])
+    assert difference.margin_bytes(LIKELY) < alone.margin_bytes(LIKELY)
 
 
 def test_what_is_said_depends_on_the_error() -> None:

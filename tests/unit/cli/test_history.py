@@ -18,7 +18,7 @@ def test_a_history_grows_by_a_line_a_case_and_is_shown(
     shown = oomproof("report", "--history", file)
     assert (shown.code, shown.err) == (0, "")
     assert "worker · export.json · 64MiB" in shown.out
-    assert "2 commits; from the first to the last" in shown.out
+    assert "2 commits; from the first few to the last few" in shown.out
     document = oomproof("report", "--history", file, "--json").document()
     assert len(document["trends"][0]["points"]) == 2
     assert oomproof("report", "--history", file, "--format", "markdown").out.startswith("### demo")

@@ -67,7 +67,10 @@ def test_a_terminal(trends: tuple[Trend, ...]) -> None:
         "±",
     ]
     assert lines[5].endswith("shrunk")
-    assert "4 commits; from the first to the last that can be compared: 200 MiB to 203" in lines[6]
+    assert (
+        "4 commits; from the first few to the last few that can be compared: 200 MiB to 207"
+        in lines[6]
+    )
     assert render_trend(trends, unicode=False).isascii()
 
 
