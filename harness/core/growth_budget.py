@@ -131,11 +131,17 @@ def _open(budget: Budget, growth: Percent, run: Run, change: Change) -> Finding:
         run=run.number,
         message=f"{run.case.name}: whether the budget `growth` is kept is not known: the peak "
         f"{way} from {format_bytes(lower.old_bytes)} to {format_bytes(lower.new_bytes)}, by "
-        f"{format_bytes(by_bytes)} ({by_bytes / max(1, lower.old_bytes):.1%}), which may be off "
-        f"by {format_bytes(change.margin_bytes)}; {growth.text} and a noise floor of "
+        f"{format_bytes(by_bytes)} ({by_bytes / max(1, lower.old_bytes):.1%}), {_doubt(change)}; "
+        f"{growth.text} and a noise floor of "
         f"{format_bytes(change.floor_bytes)} are allowed.",
         next_step=advise_repeats(change, growth.fraction),
     )
+
+
+def _doubt(change: Change) -> str:
+    if change.lower.old_count == change.lower.new_count == 1:
+        return "and one run of each does not show how far the case spreads"
+    return f"which may be off by {format_bytes(change.margin_bytes)}"
 
 
 def advise_repeats(change: Change, allowed: float) -> str:

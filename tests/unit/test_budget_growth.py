@@ -78,6 +78,8 @@ def test_one_run_against_one_shows_no_growth_but_a_large_one(
     assert judge(scenario, baseline, make_run(peak_mib=1022, upper_mib=1022)) == ()
     (finding,) = judge(scenario, baseline, make_run(peak_mib=peak_mib, upper_mib=peak_mib))
     assert finding.severity is severity
+    has_doubt = "one run of each does not show how far the case spreads" in finding.message
+    assert has_doubt == (severity is Severity.NO_VERDICT)
 
 
 def test_what_is_too_noisy_names_the_repeats_it_would_take(
