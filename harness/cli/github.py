@@ -95,15 +95,16 @@ class _Places:
 
     def of(self, finding: Finding) -> Place | None:
         """Return the line that grew; else the worker's own script; None where it is not here."""
-        if finding.file and (file := self._in_repository(finding.file)):
+        # A profile calls files from where oomproof was started, a command from its scenario.
+        if finding.file and (file := self._in_repository(finding.file, Path.cwd())):
             return Place(file=file, line=finding.line)
         words = self._workers.get(finding.worker, ())
-        files = (self._in_repository(word) for word in words)
+        files = (self._in_repository(word, self._folder) for word in words)
         return next((Place(file=file) for file in files if file), None)
 
-    def _in_repository(self, word: str) -> str | None:
+    def _in_repository(self, word: str, folder: Path) -> str | None:
         with contextlib.suppress(OSError, ValueError):
-            path = (self._folder / word).resolve()
+            path = (folder / word).resolve()
             if path.is_file():
                 return str(path.relative_to(self._root))
         return None

@@ -122,13 +122,16 @@ def test_what_grew_is_annotated_at_its_line(
     tmp_path: Path,
     make_scenario: Callable[..., Scenario],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A profile calls a file from where oomproof was started, wherever the scenario lies."""
     code = tmp_path / "pkg" / "rows.py"
+    monkeypatch.chdir(tmp_path)
     code.parent.mkdir()
     code.write_text("rows.append(1)\n", "utf-8")
     report = _report(
         _grown(file=str(code), line=41),
-        _grown(file="../pkg/rows.py", line=7),
+        _grown(file="pkg/rows.py", line=7),
         _grown(file="/usr/lib/python3/json/decoder.py", line=3),
     )
     folder = tmp_path / "scenarios"
