@@ -90,9 +90,11 @@ def show(
     baselines: Annotated[Path, typer.Option(help="Where the baselines are.")] = _BASELINES,
     json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
 ) -> int:
-    """Show the accepted peaks of a scenario, and the conditions that they were measured under."""
+    """Show the accepted peaks of a scenario, what held most, and what they were measured under."""
+    from harness.core.attribution_words import quoted
     from harness.core.errors import InputError
     from harness.core.units import format_bytes
+    from harness.reporters.plain import one_line
     from harness.store import baseline_path, load_baseline
 
     path = baseline_path(baselines, name)
@@ -105,5 +107,11 @@ def show(
     conditions = found.conditions
     typer.echo(f"{name}: {conditions.sandbox}, Python {conditions.python}, {conditions.kernel}")
     for entry in found.entries:
-        typer.echo(f"  {format_bytes(entry.peak_bytes):>12}  {entry.case}")
+        typer.echo(f"  {format_bytes(entry.peak_bytes):>12}  {one_line(entry.case)}")
+        sites = entry.profile.sites if entry.profile else None
+        if sites and sites.rows:
+            most = max(sites.rows, key=lambda row: row.bytes)
+            place = quoted(most.file, most.line, most.source, most.function)
+            held = f"{format_bytes(most.bytes)} of heap at {place}"
+            typer.echo(f"  {'':>12}    {one_line(held)}")
     return 0

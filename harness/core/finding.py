@@ -40,7 +40,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         case: the name of the case, or empty.
         run: the number of the run, or None.
         file, line: the line of the worker's code that grew most, or, where that is not known, that
-            holds most; empty and 0 where no profile tells.
+            holds most; empty and 0 where no profile tells. The file is called from the folder that
+            oomproof was started in, where it lies there.
 
     """
 

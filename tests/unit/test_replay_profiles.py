@@ -184,6 +184,21 @@ def test_stopped_before_the_passes_all_has_been_judged(play: Play, scenario: Sce
     assert (report.finished, report.verdict, report.profiles) == (True, Verdict.PASS, ())
 
 
+def test_stopped_in_the_middle_of_a_pass_all_that_was_judged_is_reported(
+    play: Play, scenario: Scenario
+) -> None:
+    asked = threading.Event()
+
+    def answer(order: Order) -> Observation:
+        if is_profiled(order):
+            asked.set()
+        return over_for_the_larger(order)
+
+    report = play(scenario, answer, stop=asked.is_set)
+    assert (report.finished, report.verdict, report.profiles) == (True, Verdict.FAIL, ())
+    assert [run.purpose for run in report.runs] == [Purpose.VERDICT] * 2
+
+
 def test_a_worker_that_ends_otherwise_with_a_profiler_has_no_profile_of_its_peak(
     play: Play, scenario: Scenario
 ) -> None:

@@ -8,8 +8,10 @@ import pytest
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
+from harness.core.profile import Moment, Profiler
 from harness.core.report import SCHEMA, Report
 from harness.core.run import Run
+from harness.core.sites import CaseProfile, SiteRow, SiteTable
 from harness.core.verdict import Verdict
 from harness.reporters.document import render_json
 from harness.store import REPORT, new_store, publish
@@ -133,6 +135,27 @@ def test_a_baseline_is_accepted_and_shown(oomproof: Command, saved: Saved, tmp_p
     assert shown.code == 0
     assert "40 MiB  streaming · 5MB · 512MiB" in shown.out
     assert oomproof("baseline", "show", "demo", "--json").document() == again.document()
+
+
+def test_an_accepted_profile_is_kept_and_shown(
+    oomproof: Command, saved: Saved, make_run: Runs
+) -> None:
+    row = SiteRow(function="load", file="w.py", line=41, source="rows.append(row)", bytes=9 * 2**20)
+    sites = SiteTable(
+        profiler=Profiler.MEMRAY,
+        moment=Moment.HIGH_WATER,
+        total_bytes=row.bytes,
+        unlisted_bytes=0,
+        rows=(row,),
+    )
+    saved(profiles=(CaseProfile(case=make_run().case.name, sites=sites),))
+    accepted = oomproof("baseline", "accept")
+    assert accepted.out == "Accepted 1 cases as reports/baselines/demo.json.\n"
+    shown = oomproof("baseline", "show", "demo")
+    assert "9 MiB of heap at `w.py:41 rows.append(row)`" in shown.out
+    entry = oomproof("baseline", "show", "demo", "--json").document()["entries"][0]
+    assert entry["profile"]["sites"]["rows"][0]["source"] == "rows.append(row)"
+    assert entry["profile"]["peak_bytes"] == entry["peak_bytes"]
 
 
 def test_what_a_new_baseline_no_longer_holds_is_said(
