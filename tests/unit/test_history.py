@@ -1,8 +1,11 @@
 """The history: what a report adds to it, its file, and the trend that it shows."""
 
 import json
+import os
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -284,3 +287,27 @@ def test_the_commit_that_a_ci_system_names(tmp_path: Path, monkeypatch: pytest.M
     assert commit_at(tmp_path, {"CI_COMMIT_SHA": "abc\n", "GITHUB_SHA": ""}) == Commit(id="abc")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert commit_at(tmp_path, {"GIT_COMMIT": "def"}) == Commit(id="def"), "without a git"
+
+
+def test_whoever_is_killed_while_adding_costs_no_other_line(lines: Lines, tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    (tmp_path / "line.json").write_bytes(msgspec.json.encode(lines("a", 200)[0]))
+    code = (
+        "import pathlib, msgspec\n"
+        "from harness.core.history import HistoryLine\n"
+        "from harness.history import add_lines\n"
+        "line = msgspec.json.decode(pathlib.Path('line.json').read_bytes(), type=HistoryLine)\n"
+        "while True:\n"
+        "    add_lines(pathlib.Path('history.jsonl'), [line] * 50)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment) as adder:
+        deadline_s = time.monotonic() + 60
+        while not (path.exists() and path.stat().st_size > 10**6):
+            assert adder.poll() is None
+            assert time.monotonic() < deadline_s
+        adder.kill()
+    add_lines(path, lines("b", 200))
+    found, halves = load_history(path)
+    assert len(halves) <= 1
+    assert [line.commit.id for line in found[-2:]] == ["a", "b"]
