@@ -139,9 +139,11 @@ def _explain(error: Exception) -> int:
         error.show()
         return _USAGE
     if isinstance(error, OomproofError):
+        from harness.cli.github import annotate_error
         from harness.reporters.plain import one_line
 
         typer.echo(f"oomproof: {one_line(str(error))}", err=True)
+        annotate_error(str(error))
         return error.exit_code
     traceback.print_exc()
     typer.echo("oomproof: this is a bug in oomproof; nothing is said of the worker.", err=True)

@@ -15,7 +15,7 @@ import typer
 from harness.core.finding import Finding
 from harness.core.report import Report
 from harness.core.scenario import Scenario
-from harness.reporters.annotations import Place, render_annotations
+from harness.reporters.annotations import Place, render_annotations, workflow_command
 from harness.reporters.markdown import render_markdown
 from harness.reporters.plain import one_line
 
@@ -68,6 +68,12 @@ def tell_github(
             _append(variable, data)
         except OSError as error:
             typer.echo(f"{variable} cannot be written to: {error.strerror}", err=True)
+
+
+def annotate_error(message: str) -> None:
+    """Tell GitHub why there is no report; elsewhere do nothing."""
+    if runs_here():
+        typer.echo(workflow_command("error", "oomproof", (message,), None), err=True)
 
 
 def _append(variable: str, data: bytes) -> None:

@@ -89,7 +89,7 @@ def test_skips():
 def test_fails_as_known():
     raise ValueError
 
-@pytest.mark.oomproof(memory="6MiB")
+@pytest.mark.oomproof(memory="12MiB")
 def test_has_no_room_for_pytest():
     pass
 """
@@ -191,8 +191,9 @@ def test_a_passing_test_has_its_numbers(session: Session) -> None:
     assert session.bytes("test_fits[40]", "budget") == 56 * MIB
     base_bytes = session.bytes("test_fits[40]", "base")
     assert 10 * MIB < base_bytes < 120 * MIB
-    assert 40 * MIB <= session.bytes("test_fits[40]", "added_upper") < 56 * MIB
-    assert session.bytes("test_fits[40]", "added") < 44 * MIB
+    # Between two samples, or with page cache in the counter, one end alone may be far off.
+    assert session.bytes("test_fits[40]", "added") < 46 * MIB
+    assert session.bytes("test_fits[40]", "added_upper") >= 40 * MIB
     assert session.bytes("test_fits[40]", "peak_upper") >= base_bytes + 40 * MIB
     assert int(numbers["pid"]) != os.getpid()
     row = next(line for line in session.out.splitlines() if line.endswith("::test_fits[40]"))

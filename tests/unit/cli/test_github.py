@@ -77,6 +77,14 @@ def test_json_stays_alone_on_stdout(
     assert _outputs(runner)["verdict"] == "fail"
 
 
+def test_input_that_cannot_be_used_is_annotated_too(runner: Path, oomproof: Command) -> None:
+    done = oomproof("run", "gone.toml")
+    assert done.code == 2
+    (error,) = [line for line in done.err.splitlines() if line.startswith("::error ")]
+    assert error.startswith("::error title=oomproof::scenario gone.toml cannot be read")
+    assert (runner / "GITHUB_OUTPUT").read_text("utf-8") == ""
+
+
 def test_elsewhere_nothing_is_told(
     runner: Path, oomproof: Command, scenario: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
