@@ -3,7 +3,7 @@
 import functools
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +29,19 @@ _PROFILE: Final = "profile.json"
 class Drawings:
     """The picture and the page of one report."""
 
-    def __init__(self, report: Report, store: Store, *, with_picture: bool = True) -> None:
-        """Draw nothing yet; without a picture, drawing takes less time."""
+    def __init__(
+        self,
+        report: Report,
+        store: Store,
+        *,
+        with_picture: bool = True,
+        draw: Callable[[Wanted], Drawn] | None = None,
+    ) -> None:
+        """Draw nothing yet; without a picture, drawing takes less time.
+
+        `draw` draws; another process does if it is not said.
+        """
+        self._draw = draw or draw_apart
         self._report = report
         self._store = store
         self._with_picture = with_picture
@@ -49,7 +60,7 @@ class Drawings:
         timelines = self._store.timelines(self._report) if self._with_picture else {}
         picture = picture_of(self._report, timelines) if self._with_picture else None
         try:
-            return draw_apart(Wanted(picture=picture, plots=self._page.wanted))
+            return self._draw(Wanted(picture=picture, plots=self._page.wanted))
         except NoVerdictError as error:
             return error
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -160,15 +161,21 @@ def test_a_thousand_runs_are_rendered_soon_and_stay_small(
 ) -> None:
     page = tmp_path / "report.html"
     command = [sys.executable, "-m", "harness", "report", str(folder), "--format", "html"]
-    best_s = math.inf
+    best_s = cpu_s = math.inf
     for _ in range(3):
-        began_s = time.perf_counter()
+        began_s, before = time.perf_counter(), os.times()
         done = subprocess.run([*command, "-o", page], cwd=_ROOT, check=False, timeout=120)
-        best_s = min(best_s, time.perf_counter() - began_s)
+        best_s, after = min(best_s, time.perf_counter() - began_s), os.times()
+        cpu_s = min(cpu_s, sum(after[2:4]) - sum(before[2:4]))
         assert done.returncode == 1
-    tell(rendered_s=f"{best_s:.2f}", megabytes=f"{page.stat().st_size / 10**6:.2f}")
+    tell(
+        rendered_s=f"{best_s:.2f}",
+        cpu_s=f"{cpu_s:.2f}",
+        megabytes=f"{page.stat().st_size / 10**6:.2f}",
+    )
     assert page.stat().st_size <= _MOST_BYTES
-    assert best_s <= _MOST_S
+    # On an idle machine as long as the time of its processors, which other work does not change.
+    assert cpu_s <= _MOST_S
 
 
 @pytest.mark.browser

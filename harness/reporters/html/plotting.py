@@ -9,7 +9,7 @@ from harness.reporters.drawing import WantedPlot
 from harness.reporters.html.cases import CaseRuns
 from harness.reporters.html.model import Plot
 from harness.reporters.html.shapes import Mark, Timeline
-from harness.reporters.html.timelines import Samples, sketch_of, timeline_of
+from harness.reporters.html.timelines import POINTS, SKETCH_POINTS, Samples, sketch_of, timeline_of
 
 # Drawing one takes some 50 ms of a slow core; the others are sketched by the page itself.
 MOST_DRAWN: Final = 20
@@ -22,14 +22,19 @@ class Plots:
     def __init__(self, groups: Sequence[CaseRuns], samples_of: Samples) -> None:
         """Prepare the timelines of `groups`; each run's samples are read once, and let go."""
         self.timelines: dict[str, Timeline] = {}
+        worst_first = sorted(groups, key=lambda group: group.weight)
+        drawn = {group.key for group in worst_first[:MOST_DRAWN]}
         for group in groups:
-            timeline = timeline_of(group.worst, group.runs, samples_of)
+            points = POINTS if group.key in drawn else SKETCH_POINTS
+            timeline = timeline_of(group.worst, group.runs, samples_of, points=points)
             if timeline is not None:
                 self.timelines[group.key] = timeline
-        worst_first = sorted(groups, key=lambda group: group.weight)
-        chosen = [group.key for group in worst_first if group.key in self.timelines][:MOST_DRAWN]
-        self._keys = list(chosen)
-        self._wanted = [WantedPlot(label=_TITLE, timeline=self.timelines[key]) for key in chosen]
+        self._keys = [
+            group.key for group in worst_first[:MOST_DRAWN] if group.key in self.timelines
+        ]
+        self._wanted = [
+            WantedPlot(label=_TITLE, timeline=self.timelines[key]) for key in self._keys
+        ]
 
     @property
     def wanted(self) -> tuple[WantedPlot, ...]:

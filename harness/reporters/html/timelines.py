@@ -15,8 +15,8 @@ Samples = Callable[[Run], Sequence[Sample] | None]
 """Returns the samples of a run, where they can be read."""
 
 _MIB: Final = 2**20
-_POINTS: Final = 400
-_SKETCH_POINTS: Final = 100
+POINTS: Final = 400
+SKETCH_POINTS: Final = 100
 _MOST_CURVES: Final = 5
 # A worker this near to its limit has reached it: charges are batched.
 _REACHED: Final = 0.99
@@ -24,18 +24,20 @@ WIDTH: Final = 600
 HEIGHT: Final = 120
 
 
-def timeline_of(worst: Run, repeats: Sequence[Run], samples_of: Samples) -> Timeline | None:
+def timeline_of(
+    worst: Run, repeats: Sequence[Run], samples_of: Samples, *, points: int = POINTS
+) -> Timeline | None:
     """Return the timeline of a case; `worst` is the run that its marks are of.
 
-    None where nothing was sampled.
+    Of each curve about as many `points` are kept. None where nothing was sampled.
     """
     samples = _lived(worst, samples_of(worst) or ())
     if not samples:
         return None
     others = [run for run in repeats if run is not worst][: _MOST_CURVES - 1]
     seen = [(run, samples_of(run) or ()) for run in others]
-    curves = [_curve(worst, samples)]
-    curves += [_curve(run, _lived(run, of_run)) for run, of_run in seen if of_run]
+    curves = [_curve(worst, samples, points)]
+    curves += [_curve(run, _lived(run, of_run), points) for run, of_run in seen if of_run]
     limit_bytes = worst.case.memory_limit_bytes
     return Timeline(
         curves=tuple(curves),
@@ -57,8 +59,8 @@ def _top(samples: Sequence[Sample]) -> int:
     return max(range(len(samples)), key=lambda index: samples[index].unreclaimable_bytes)
 
 
-def _curve(run: Run, samples: Sequence[Sample]) -> Curve:
-    kept = _thin(samples, _POINTS)
+def _curve(run: Run, samples: Sequence[Sample], points: int) -> Curve:
+    kept = _thin(samples, points)
     size_bytes = max(1, run.case.snapshot.bytes)
     read = (
         ()
@@ -142,7 +144,7 @@ def sketch_of(timeline: Timeline) -> Sketch:
         return round(HEIGHT * (1 - share), 1)
 
     main = timeline.curves[0]
-    step = max(1, len(main.read) // _SKETCH_POINTS)
+    step = max(1, len(main.read) // SKETCH_POINTS)
     read = [
         (x(at), y(share))
         for at, share in list(zip(main.at_s, main.read, strict=False))[::step]
@@ -164,9 +166,9 @@ def sketch_of(timeline: Timeline) -> Sketch:
 def _thinned(curve: Curve) -> list[tuple[float, float]]:
     """Return the highest point of each stretch of a curve."""
     points = list(zip(curve.at_s, curve.mib, strict=True))
-    if len(points) <= _SKETCH_POINTS:
+    if len(points) <= SKETCH_POINTS:
         return points
-    step = -(-len(points) // _SKETCH_POINTS)
+    step = -(-len(points) // SKETCH_POINTS)
     highest = [
         max(points[start : start + step], key=lambda point: point[1])
         for start in range(0, len(points), step)

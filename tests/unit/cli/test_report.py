@@ -75,6 +75,7 @@ def test_a_report_is_rendered_again_as_it_was(oomproof: Command, saved: Saved) -
         ("markdown", "#"),
         ("junit", "<?xml"),
         ("openmetrics", "# HELP oomproof_"),
+        ("html", "<!doctype html>"),
     ],
 )
 def test_every_form(form: str, begin: str, oomproof: Command, saved: Saved, tmp_path: Path) -> None:
