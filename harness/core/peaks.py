@@ -130,8 +130,8 @@ class Timeline:
     Once `capacity` samples are held, neighbours are merged in pairs and only every second, fourth,
     ... sample is taken from then on. Of each pair the larger survives, so a peak is never lost;
     `top` is the largest sample of all, and `processes` how many held much then, 0 where nobody
-    counted; `cache_bytes` is the largest page cache of all samples. Troughs would be lost so, and
-    `troughs` keeps those that lie between two snapshots.
+    counted; `cache_bytes` is the largest page cache of all samples, with its slab. Troughs would be
+    lost so, and `troughs` keeps those that lie between two snapshots.
     """
 
     def __init__(self, capacity: int = TIMELINE_SAMPLES) -> None:
@@ -151,7 +151,7 @@ class Timeline:
         self.seen += 1
         if self.top is None or sample.unreclaimable_bytes > self.top.unreclaimable_bytes:
             self.top = sample
-        self.cache_bytes = max(self.cache_bytes, sample.file_bytes)
+        self.note_reclaimable(sample.file_bytes)
         self.troughs.add(sample.snapshot_index, sample)
         self._pending.append(sample)
         if len(self._pending) >= self._stride:
@@ -159,6 +159,10 @@ class Timeline:
             self._pending.clear()
         if len(self._samples) >= self._capacity:
             self._halve()
+
+    def note_reclaimable(self, size_bytes: int) -> None:
+        """Take note of what the kernel could have taken back at one time: cache, and its slab."""
+        self.cache_bytes = max(self.cache_bytes, size_bytes)
 
     def _halve(self) -> None:
         pairs = zip(self._samples[::2], self._samples[1::2], strict=True)
@@ -184,7 +188,7 @@ class Timeline:
         corrected = Timeline(self._capacity)
         corrected.add_all(sample.without_slab(share) for sample in self.samples())
         corrected.seen = self.seen
-        corrected.cache_bytes = self.cache_bytes
+        corrected.cache_bytes = int(self.cache_bytes * (1 + share))
         corrected.processes = self.processes
         corrected.troughs = self.troughs.mapped(lambda sample: sample.without_slab(share))
         return corrected

@@ -77,7 +77,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         peak_bytes: the largest sample of unreclaimable memory; None where none could be taken.
         peak_upper_bytes: the kernel's high-water counter, page cache included; None if unread.
         peaks: the parts of the sample that made `peak_bytes`.
-        cache_bytes: the largest page cache of all samples; None where that is not known.
+        cache_bytes: the largest page cache of all samples, with its slab; None if not known.
         peak_is_lower_bound: the worker did not complete, so it may have needed more.
         processes: how many held much of the memory at its peak; 0 where that is not known.
         after_snapshots: of several snapshots, the unreclaimable memory held after each but the

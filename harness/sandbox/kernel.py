@@ -16,13 +16,17 @@ _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 
 class MemoryParts(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a group's memory, in bytes; see `core.peaks.Sample`."""
+    """The parts of a group's memory, in bytes; see `core.peaks.Sample`.
+
+    `slab_bytes` is reclaimable slab, which is in none of the other parts; 0 where it is not told.
+    """
 
     anon_bytes: int
     shmem_bytes: int
     kernel_bytes: int
     file_bytes: int
     rss_bytes: int
+    slab_bytes: int = 0
 
     @property
     def unreclaimable_bytes(self) -> int:
@@ -79,6 +83,7 @@ def parts_v2(memory_stat: str) -> MemoryParts:
         kernel_bytes=max(0, kernel - stat.get("slab_reclaimable", 0)),
         file_bytes=max(0, stat.get("file", 0) - shmem),
         rss_bytes=anon + stat.get("file_mapped", 0),
+        slab_bytes=stat.get("slab_reclaimable", 0),
     )
 
 

@@ -173,6 +173,7 @@ class Sampler:
         self._resident_bytes = max(self._resident_bytes, sample.rss_bytes)
         self._sampled_at_s = at_s
         self.timeline.add(sample)
+        self.timeline.note_reclaimable(parts.file_bytes + parts.slab_bytes)
         if self._crowd is not None and self.timeline.top is sample:
             self.timeline.processes = self._crowd.count()
         return sample

@@ -101,6 +101,7 @@ def test_parts_of_v2_leave_out_what_can_be_reclaimed(text: str, kernel_bytes: in
         kernel_bytes=kernel_bytes,
         file_bytes=20480000 - 409600,
         rss_bytes=104857600 + 8192,
+        slab_bytes=900000,
     )
 
 

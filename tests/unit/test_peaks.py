@@ -157,3 +157,6 @@ def test_the_largest_page_cache_is_known_whatever_is_merged_or_corrected() -> No
         timeline.add(Sample(at_s=at_s, anon_bytes=at_s, file_bytes=file_bytes))
     assert timeline.cache_bytes == 7
     assert timeline.without_slab(0.03).cache_bytes == 7
+    timeline.note_reclaimable(1000)
+    assert timeline.cache_bytes == 1000
+    assert timeline.without_slab(0.03).cache_bytes == 1030
