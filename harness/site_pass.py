@@ -28,6 +28,9 @@ from harness.snapshot_costs import paths_of
 from harness.source_text import source_of
 
 _KEPT: Final = frozenset({PROFILE, SPEEDSCOPE})
+# Captures are removed once they are read, so they may be larger than those that are evidence:
+# streaming 50 MB makes 14 MB of them.
+_CAP_BYTES: Final = 200_000_000
 # What lies before is of one machine; what follows is the same on every one.
 _INSTALLED: Final = re.compile(
     r"^.*/(?=(site-packages|dist-packages|node_modules)/)|^.*/lib(64)?/(?=python\d+\.\d+/)"
@@ -121,6 +124,7 @@ class SitePass:
                 python=self._orders.python_of(command),
                 node=self._orders.node_of(command),
                 stop=stop,
+                cap_bytes=_CAP_BYTES,
                 is_brief=True,
             )
             return making.make(case, verdict, None)

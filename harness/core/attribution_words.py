@@ -129,7 +129,8 @@ def _say_gone(old_bytes: int, site: SiteChange) -> str:
 def quoted(file: str, line: int, source: str, function: str) -> str:
     """Return a place as it stands in a sentence: file, line and the text there, as code."""
     name = file.rpartition("/")[2]
-    said = f"{name}:{line} {source or function}".strip()
+    place = f"{name}:{line}" if line else name
+    said = f"{place} {source or function}".strip()
     if len(said) > len(name) + _SOURCE_CHARACTERS:
         said = f"{said[: len(name) + _SOURCE_CHARACTERS]}..."
     return "`" + said.replace("`", "'") + "`"

@@ -54,6 +54,12 @@ def test_the_lines_that_hold_most_are_named(night: Report) -> None:
     )
 
 
+def test_a_line_that_is_not_known_has_no_number(night: Report) -> None:
+    unknown = row(60, 0, source="", function="", file="unknown")
+    (line,) = holder_lines(told(night, CaseProfile(case="w", sites=table(unknown))))
+    assert line.endswith("60 MiB (60%) at `unknown`")
+
+
 def test_a_profile_of_a_death_and_one_that_is_not_there(night: Report) -> None:
     dead = CaseProfile(case="w", sites=table(row(90), moment=Moment.DEATH))
     none = CaseProfile(case="v", problems=("With memray in it it crashed.",))
