@@ -1,6 +1,8 @@
 """What samples and counters show together."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.core.change import CasePeaks, Change, change_of
 from harness.core.spread import Standing, repeats_of
@@ -106,3 +108,34 @@ def test_a_peak_that_samples_missed_was_at_least_the_counter_less_the_page_cache
 def test_samples_are_held_against_samples_where_one_side_knows_no_page_cache() -> None:
     found = change(peaks(170, uppers_mib=(182,)), peaks(171, uppers_mib=(182,), caches_mib=(0,)))
     assert (found.lower.old_bytes, found.lower.new_bytes) == (170 * MIB, 171 * MIB)
+
+
+SIZES = st.lists(st.integers(0, 2**40), min_size=1, max_size=6)
+
+
+@given(SIZES, st.floats(0, 1))
+def test_whatever_a_case_spreads_it_has_not_changed_against_itself(
+    sizes: list[int], allowed: float
+) -> None:
+    same = CasePeaks(
+        samples=repeats_of(sizes), uppers=repeats_of(sizes[::-1]), memory_limit_bytes=None
+    )
+    found = change(same, same)
+    assert Standing.OVER not in {found.growth(allowed), found.shrinkage()}
+    assert found.confidence() <= 0.5
+
+
+@given(SIZES, SIZES, st.integers(1, 2**36), st.sampled_from(["cgroup", "process"]))
+def test_more_growth_is_never_less_certain(
+    old: list[int], new: list[int], more_bytes: int, sandbox: str
+) -> None:
+    order = [Standing.WITHIN, Standing.OPEN, Standing.OVER]
+    ranks = []
+    for times in range(3):
+        sizes = [size + more_bytes * times for size in new]
+        before, now = (
+            CasePeaks(samples=repeats_of(of), uppers=None, memory_limit_bytes=None)
+            for of in (old, sizes)
+        )
+        ranks.append(order.index(change_of(before, now, sandbox).growth(0.02)))
+    assert ranks == sorted(ranks)
