@@ -193,7 +193,8 @@ class Elements:
                 most_bytes -= run.due_bytes
             most_bytes = max(most_bytes, 0)
         mean, among = run.container.mean_bytes(whole=False)
-        all_bytes = run.container.regular_elements * mean // among
+        planned = run.container.elements_count * self._plan.growth.scale_of(run.container)
+        all_bytes = planned * mean // among
         if not run.grows and all_bytes <= _SMALL_BYTES:
             entries = run.container.part(count, 1)
             text = run.container.brackets.comma.join(entries)
