@@ -97,6 +97,9 @@ def to_profile(
 
 
 def _is_told_of(finding: Finding) -> bool:
+    """Whether what grew is to be said: where a budget failed, or growth is too noisy to decide."""
+    if finding.severity is Severity.NO_VERDICT:
+        return finding.budget is Subject.GROWTH and bool(finding.case)
     return finding.severity is Severity.FAILURE and finding.budget in _TOLD_OF
 
 
