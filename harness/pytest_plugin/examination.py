@@ -21,16 +21,15 @@ from harness.core.report import judge_endings
 from harness.core.run import Purpose, Run
 from harness.core.scenario import Budget
 from harness.core.units import format_bytes
-from harness.pytest_plugin import recorded
+from harness.pytest_plugin import inside, recorded
 from harness.pytest_plugin.explain import Explanation, numbers_of, with_profile
-from harness.pytest_plugin.inside import REPORTS
 from harness.pytest_plugin.options import inner_options
 from harness.pytest_plugin.terms import Terms
 from harness.pytest_plugin.workshop import Bench, Workshop, name_of, shown
 from harness.sandbox.contract import MountRequest, Order
 from harness.snapshots import resolve_snapshots
 
-_INSIDE: Final = "harness.pytest_plugin.inside"
+_INSIDE: Final = inside.__file__
 _ORDER: Final = "order.json"
 _BEGIN: Final = "begin.json"
 _NOTHING: Final = "no snapshot"
@@ -113,7 +112,7 @@ class Examination:
             "worker": [
                 {
                     "name": self._item.nodeid,
-                    "command": ["{python}", "-m", _INSIDE, "{snapshots}"],
+                    "command": ["{python}", "-P", _braced(_INSIDE), "{snapshots}"],
                     "expect": expected,
                 }
             ],
@@ -204,7 +203,7 @@ class Examination:
         self._written = b""
 
         def collect(output: Path) -> None:
-            path = output / REPORTS
+            path = output / inside.REPORTS
             self._written = path.read_bytes() if path.exists() else b""
 
         return self._bench.execute(
@@ -303,6 +302,11 @@ def _report_of(data: dict[str, Any], config: pytest.Config) -> pytest.TestReport
     report.user_properties = [(name, value) for name, value in report.user_properties]
     report.sections = [(name, text) for name, text in report.sections]
     return report
+
+
+def _braced(path: str) -> str:
+    """Return a path as a word of a command in which braces are placeholders."""
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 def _unseen(run: Run) -> Finding:

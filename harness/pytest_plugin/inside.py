@@ -3,6 +3,8 @@
 The first file that it is given says which test; the second is opened in the moment before the test
 begins, which the harness hears from outside: what is held then is pytest's own. Each report is
 written at once, because a test that is killed comes to no end.
+
+This is run as a file: pytest warns of plugins whose packages are imported before it knows them.
 """
 
 from __future__ import annotations
@@ -16,8 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from _pytest.terminal import TerminalReporter
-
-from harness.pytest_plugin.recorded import describe
 
 if TYPE_CHECKING:
     import warnings
@@ -97,6 +97,8 @@ class Reporter:
     ) -> None:
         """Keep a warning of the test; those before it were given outside as well."""
         if when == "runtest":
+            from harness.pytest_plugin.recorded import describe
+
             self._keep("warning", describe(warning_message, nodeid, location))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

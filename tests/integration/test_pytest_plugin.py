@@ -254,6 +254,7 @@ def test_replays_and_other_plugins_go_on_beside(session: Session) -> None:
 
 
 def test_without_privileges_and_with_fixtures_that_outlive_it(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nfilterwarnings = error")
     pytester.makepyfile(
         test_a="""
         import pytest
