@@ -111,7 +111,7 @@ def test_replays(replay):
                  snapshot="twin.json", memory="256MiB")
     assert run.ending == "completed"
     assert run.output.stdout_tail.strip() == '{"heroes": 1}'
-    assert 2**20 < run.peak_bytes < 64 * 2**20
+    assert 2**20 < run.peak_upper_bytes < 64 * 2**20
 """
 
 
