@@ -1,6 +1,5 @@
 """The page of a thousand runs: how long it takes to render, how large it is, how it opens."""
 
-import json
 import math
 import os
 import shutil
@@ -11,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
+from harness.core.attribution import Attribution, compare_sites
+from harness.core.baseline import baseline_of
 from harness.core.case import Case, Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending, Killed, LimitReached
@@ -29,7 +31,7 @@ from harness.store import REPORT, new_store, publish
 
 RUNS: Final = 1000
 SAMPLES: Final = 300
-PROFILES: Final = 40
+KEPT: Final = 40
 MIB: Final = 2**20
 _ROOT: Final = Path(__file__).parents[2]
 _MOST_S: Final = 5.0
@@ -92,7 +94,7 @@ def _profile(number: int) -> Profile:
     sites = tuple(
         Site(
             stack=tuple(
-                Frame(function=f"f{depth}_{index % (depth + 2)}", file=f"/app/m{depth}.py", line=9)
+                Frame(function=f"f{depth}", file=f"/app/m{depth}.py", line=1 + index % 60)
                 for depth in range(20)
             ),
             bytes=(500 - index) * 1000 + number,
@@ -113,7 +115,9 @@ def _profile(number: int) -> Profile:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a report of a thousand runs, each of a case of its own."""
     store = new_store(tmp_path_factory.mktemp("reports"), "many")
-    runs = tuple(store.save_run(_run(number), _samples(_run(number))) for number in range(1, RUNS))
+    runs = tuple(
+        store.save_run(_run(number), _samples(_run(number))) for number in range(1, RUNS + 1)
+    )
     findings = tuple(
         Finding(
             budget=Subject.EXPECT,
@@ -126,13 +130,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for run in runs
         if not run.completed
     )
-    told = []
-    for run in runs[:PROFILES]:
-        profile = _profile(run.number)
-        name = f"runs/{run.number:03d}/profile.json"
-        publish(store.folder / name, json.dumps(_plain(profile)).encode())
-        table = site_table(profile, source_of=lambda _: "rows.append(row)", shown=str)
-        told.append(CaseProfile(case=run.case.name, run=run.number, files=(name,), sites=table))
+    profiles = [_profile(number) for number in range(KEPT)]
+    for number, profile in enumerate(profiles, start=1):
+        publish(store.folder / _name(number), msgspec.json.encode(profile))
+    tables = [
+        site_table(one, source_of=lambda _: "rows.append(row)", shown=str) for one in profiles
+    ]
+    told = tuple(
+        CaseProfile(
+            case=run.case.name,
+            run=run.number,
+            files=(_name(run.number),) if run.number <= KEPT else (),
+            sites=tables[run.number % KEPT],
+        )
+        for run in runs
+    )
     report = Report(
         schema=SCHEMA,
         oomproof="0.1.0",
@@ -144,16 +156,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         findings=findings,
         planned_runs=len(runs),
         laws=scaling_laws(runs, ()),
-        profiles=tuple(told),
+        profiles=told,
+        attributions=tuple(
+            Attribution(
+                case=one.case,
+                run=one.run,
+                is_comparable=True,
+                sites=compare_sites(tables[0], tables[(one.run or 0) % KEPT]),
+            )
+            for one in told
+        ),
     )
+    store.keep_baseline(baseline_of("many", report.conditions, runs))
     publish(store.folder / REPORT, render_json(report))
     return store.folder
 
 
-def _plain(profile: Profile) -> object:
-    import msgspec  # noqa: PLC0415  (of this alone)
-
-    return msgspec.to_builtins(profile)
+def _name(number: int) -> str:
+    return f"runs/{number:03d}/profile.json"
 
 
 def test_a_thousand_runs_are_rendered_soon_and_stay_small(

@@ -22,6 +22,8 @@ from harness.reporters.html.texts import clip
 _MOST_SITES: Final = 12
 # Of all cases, in the table; those that changed most come first.
 _MOST_CASES: Final = 2_000
+# Whose growth is shown line by line; of the others, the findings tell it.
+_MOST_GROWN: Final = 40
 _ACCEPTED: Final = "the baseline"
 _NOW: Final = "this report"
 
@@ -33,7 +35,7 @@ def changes_of(
     keys = {group.worst.case.name: group.key for group in reversed(groups)}
     grown = tuple(
         _growth(found, keys, flames)
-        for found in report.attributions
+        for found in report.attributions[:_MOST_GROWN]
         if found.sites or found.unknown
     )
     if baseline is None:

@@ -17,7 +17,7 @@ _LONGEST: Final = 200
 
 
 # Of all flame graphs of a page together, encoded; what is beyond stays in the report's folder.
-MOST_BYTES: Final = 2_500_000
+MOST_BYTES: Final = 2_000_000
 _TOO_MANY: Final = (
     "Its flame graph is left out, for the page is full; it is in the report's folder."
 )

@@ -15,6 +15,7 @@ from harness.reporters.html.texts import clip, percent
 
 # A smaller share of the whole would be shown as nothing.
 _LEAST_SHARE: Final = 0.0005
+_BRIEF_SITES: Final = 3
 _MOMENTS: Final = {
     Moment.HIGH_WATER: "at the heap's high-water mark",
     Moment.DEATH: "at its death",
@@ -39,9 +40,16 @@ def view_of_answer(answer: Answer, profile: Profile | None, flames: Flames) -> P
 
 
 def view_of_case(
-    told: CaseProfile, profile_of: Callable[[CaseProfile], Profile | None], flames: Flames
+    told: CaseProfile,
+    profile_of: Callable[[CaseProfile], Profile | None],
+    flames: Flames,
+    *,
+    is_brief: bool = False,
 ) -> ProfileView | None:
-    """Return what the profiled pass of a case told; None where it told nothing of its memory."""
+    """Return what the profiled pass of a case told; None where it told nothing of its memory.
+
+    Where `is_brief`, only the first few lines are there, without who called them.
+    """
     problems = tuple(clip(problem) for problem in told.problems)
     if told.sites is None:
         return None if not problems else ProfileView(title="Profile", words=problems, sites=())
@@ -55,7 +63,10 @@ def view_of_case(
     return ProfileView(
         title=_title(table.moment),
         words=(*_words(table), *problems),
-        sites=tuple(_site_of_row(row) for row in table.rows),
+        sites=tuple(
+            _site_of_row(row, is_brief=is_brief)
+            for row in table.rows[: _BRIEF_SITES if is_brief else None]
+        ),
         flame=flame,
         flame_reason=reason,
     )
@@ -87,8 +98,9 @@ def _site_of_share(site: SiteShare) -> SiteView:
     )
 
 
-def _site_of_row(row: SiteRow) -> SiteView:
+def _site_of_row(row: SiteRow, *, is_brief: bool) -> SiteView:
     place = f"{row.file}:{row.line}" if row.line else row.file
+    callers = (row.function or place, *reversed(row.callers))
     return SiteView(
         at=clip(place, 300),
         source=clip(row.source, 200),
@@ -96,10 +108,7 @@ def _site_of_row(row: SiteRow) -> SiteView:
         bytes=row.bytes,
         percent=percent(row.share, 1),
         count=f"{row.count:,}",
-        stack=(
-            clip(row.function or place, 300),
-            *(clip(one, 300) for one in reversed(row.callers)),
-        ),
+        stack=() if is_brief else tuple(clip(one, 300) for one in callers),
     )
 
 

@@ -49,6 +49,8 @@ STANDINGS: Final = {Verdict.PASS: "ok", Verdict.FAIL: "failed", Verdict.NONE: "o
 _MOST_OPEN: Final = 8
 # Whose last words are in the page; those of others are in the runs' folders.
 _MOST_SAID: Final = 200
+# Whose profiles are shown with all their lines, and with who called them.
+_MOST_PROFILES: Final = 24
 # The sentences of others say all that their plots would.
 _MOST_LAWS_DRAWN: Final = 16
 # Of findings on single runs, in the list of all; each stands at its case, too.
@@ -130,7 +132,11 @@ class ReportPage:
         worst_first = sorted(self._groups, key=lambda group: group.weight)
         heard = {group.key for group in worst_first[:_MOST_SAID]}
         # The worst cases have their flame graphs, if there is no room for all.
-        profiles = {group.key: self._profile(group) for group in worst_first}
+        profiles: dict[str, ProfileView] = {}
+        for group in worst_first:
+            view = self._profile(group, is_brief=len(profiles) >= _MOST_PROFILES)
+            if view is not None:
+                profiles[group.key] = view
         few = len(self._groups) <= _MOST_OPEN
         opened = {group.key for group in worst_first[:_MOST_OPEN] if few or _is_bad(group)}
         return tuple(
@@ -143,17 +149,17 @@ class ReportPage:
                 repeats=cases.repeats_of(group),
                 notes=cases.notes_on(group),
                 said=cases.said_by(group) if group.key in heard else (),
-                profile=profiles[group.key],
+                profile=profiles.get(group.key),
                 is_open=group.key in opened,
             )
             for group, row in zip(self._groups, rows, strict=True)
         )
 
-    def _profile(self, group: CaseRuns) -> ProfileView | None:
+    def _profile(self, group: CaseRuns, *, is_brief: bool) -> ProfileView | None:
         told = self._told.get(group.worst.case.name)
         if told is None or group.worst.purpose is not Purpose.VERDICT:
             return None
-        return view_of_case(told, self._profile_of, self._flames)
+        return view_of_case(told, self._profile_of, self._flames, is_brief=is_brief)
 
     def _xrays(self) -> Iterator[XRayView]:
         """Yield the tree of each table of paths once: cases of one snapshot have the same."""

@@ -16,7 +16,8 @@ Samples = Callable[[Run], Sequence[Sample] | None]
 
 _MIB: Final = 2**20
 POINTS: Final = 400
-SKETCH_POINTS: Final = 100
+SKETCH_POINTS: Final = 64
+_READ_POINTS: Final = 24
 _MOST_CURVES: Final = 5
 # A worker this near to its limit has reached it: charges are batched.
 _REACHED: Final = 0.99
@@ -144,12 +145,13 @@ def sketch_of(timeline: Timeline) -> Sketch:
         return round(HEIGHT * (1 - share), 1)
 
     main = timeline.curves[0]
-    step = max(1, len(main.read) // SKETCH_POINTS)
-    read = [
+    step = -(-len(main.read) // _READ_POINTS) or 1
+    known = [
         (x(at), y(share))
-        for at, share in list(zip(main.at_s, main.read, strict=False))[::step]
+        for at, share in zip(main.at_s, main.read, strict=False)
         if share is not None
     ]
+    read = [*known[::step], *known[-1:]]
     return Sketch(
         lines=tuple(
             _points([(x(at), y(mib / top)) for at, mib in _thinned(curve)])

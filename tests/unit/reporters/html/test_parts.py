@@ -189,7 +189,7 @@ def test_a_very_deep_stack_is_drawn_to_a_depth(profile: Profile) -> None:
 def test_a_page_takes_as_many_flame_graphs_as_it_has_room_for() -> None:
     flames = Flames()
     large = {"n": "x" * 1_000_000, "v": 1}
-    assert [flames.add(lambda: large)[0] for _ in range(4)] == [0, 1, 2, None]
+    assert [flames.add(lambda: large)[0] for _ in range(3)] == [0, 1, None]
     assert "page is full" in flames.add(lambda: large)[1]
     assert Flames().add(lambda: None)[0] is None
 
