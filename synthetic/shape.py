@@ -69,6 +69,9 @@ class Strings(_Part, frozen=True, kw_only=True):
         distinct: about how many different ones there are; None where hardly any is repeated.
         commonest: how many of all are the commonest one, the next two, the next four and so on; the
             others are about as common as each other.
+        fresh: of the keys of maps, how many different ones are in the maps of no place before; None
+            if all. The places in a map's values come before the map, and others are in the order of
+            the shape.
         met_again: the share of keys that are among the last thousand before them already. This and
             the commonest are learned of the keys of maps, for some parsers keep what they met
             last, and need not make it again.
@@ -78,6 +81,7 @@ class Strings(_Part, frozen=True, kw_only=True):
     texts: tuple[Texts, ...]
     distinct: Count | None = None
     commonest: tuple[Count, ...] = ()
+    fresh: Count | None = None
     met_again: Share | None = None
 
 

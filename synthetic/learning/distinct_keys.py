@@ -38,6 +38,10 @@ class Sample:
         unknown = len(self.hashes - known)
         return len(known) + round(unknown * ((int(_ALL) + 1) / (self.limit + 1)))
 
+    def joined(self, known: AbstractSet[int]) -> "Sample":
+        """Return the sample of these keys and of those known by their hashes."""
+        return Sample(hashes=self.hashes | known, limit=self.limit)
+
 
 ALL_KEYS: Final = Sample(hashes=frozenset(), limit=int(_ALL))
 """Of a place none of whose keys are in a sample: all are known otherwise."""

@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 
 from synthetic.learning.bins import bin_of
+from synthetic.learning.distinct_keys import ALL_KEYS, Sample
 from synthetic.learning.histograms import Cells
 from synthetic.learning.openings import Chains
 from synthetic.shape import Nests
@@ -32,7 +33,7 @@ class Draft:
         elements, values: the place of the elements of arrays, and of the values of maps.
         has_maps: whether the objects are maps.
         repetitions: of strings and of numbers in the sample.
-        distinct_keys: about how many different keys the maps have.
+        distinct_keys: about how many different keys the maps have; `keys_sample` are some of them.
         key_uses: about how often each key is there that was met again, the commonest first.
         met_again: how many keys of maps were looked at, and how many of these met again soon.
         chains: how many values are here that hold others too deep for places of their own.
@@ -53,6 +54,7 @@ class Draft:
     has_maps: bool = False
     repetitions: tuple[Counter[int], Counter[int]] | None = None
     distinct_keys: int = 0
+    keys_sample: Sample = ALL_KEYS
     key_uses: list[float] = dataclasses.field(default_factory=list)
     met_again: tuple[int, int] = (0, 0)
     chains: Chains | None = None

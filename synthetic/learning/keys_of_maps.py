@@ -1,5 +1,7 @@
 """Keys of maps: how many different ones each place has, and how common the commonest are."""
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
@@ -13,6 +15,7 @@ from synthetic.scan.hashes import hashes_of
 from synthetic.scan.kinds import Places
 
 _QUOTES: Final = 2
+_ESCAPED: Final = re.compile(rb'["\\\x00-\x1f]')
 
 
 def put_keys(census: Census, grouping: Grouping, places: Places, counts: Sequence[int]) -> None:
@@ -29,7 +32,9 @@ def put_keys(census: Census, grouping: Grouping, places: Places, counts: Sequenc
         if draft is not None:
             scale = draft.keys_count / sum(seen.values())
             uses[place] = {hash_: times * scale for hash_, times in seen.items() if times > 1}
-    stable, quoted = _hashes([key for _, key, _ in grouping.data])
+    key_bytes = census.tree.key_bytes
+    texts = [_as_written(key, key_bytes[nodes[0]]) for _, key, nodes in grouping.data]
+    stable, quoted = _hashes(texts)
     for (draft, _, _), count, hash_, own in zip(grouping.data, counts, stable, quoted, strict=True):
         place = draft.nodes[0]
         known[place].add(hash_)
@@ -41,6 +46,7 @@ def put_keys(census: Census, grouping: Grouping, places: Places, counts: Sequenc
         if draft is not None:
             sample = samples.get(place, ALL_KEYS)
             draft.distinct_keys = sample.distinct_with(known.get(place, set()))
+            draft.keys_sample = sample.joined(known.get(place, set()))
             draft.key_uses = sorted(uses.get(place, {}).values(), reverse=True)
 
 
@@ -54,11 +60,22 @@ def _met(census: Census, places: Places) -> dict[int, dict[int, int]]:
     return found
 
 
-def _hashes(keys: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Return the stable hashes of keys, and those of a sketch, as of keys without escapes."""
-    if not keys:
+def _as_written(key: str, written_bytes: int) -> bytes:
+    """Return a key with its quotes, as it most likely stands in the text."""
+    plain = b'"%b"' % key.encode("utf-8", "surrogatepass")
+    if len(plain) - _QUOTES == written_bytes and not _ESCAPED.search(plain[1:-1]):
+        return plain
+    texts = (
+        json.dumps(key, ensure_ascii=each).encode("utf-8", "surrogatepass")
+        for each in (False, True)
+    )
+    return next((text for text in texts if len(text) - _QUOTES == written_bytes), plain)
+
+
+def _hashes(texts: Sequence[bytes]) -> tuple[list[int], list[int]]:
+    """Return the stable hashes of quoted keys, and those of a sketch."""
+    if not texts:
         return [], []
-    texts = [b'"%b"' % key.encode("utf-8", "surrogatepass") for key in keys]
     lengths = np.fromiter(map(len, texts), np.intp, len(texts))
     starts = np.cumsum(lengths) - lengths
     text = b"".join(texts)

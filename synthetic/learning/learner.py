@@ -11,6 +11,7 @@ from synthetic.learning.census import Census
 from synthetic.learning.curves import sizes_along
 from synthetic.learning.echoes import LEAST
 from synthetic.learning.folding import Settled, settled
+from synthetic.learning.fresh_keys import FreshKeys
 from synthetic.learning.giants import Large
 from synthetic.learning.openings import GIANT_BYTES
 from synthetic.learning.parts import Part, join_part, part_of
@@ -171,6 +172,7 @@ class Learner:
             along=along,
             key_of=lambda node: nodes[node].key,
             name_of=name_of,
+            fresh_keys=FreshKeys(),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from synthetic.learning.bins import ends_of
 from synthetic.learning.drafts import Draft, TextDraft, add_size
+from synthetic.learning.fresh_keys import FreshKeys
 from synthetic.learning.giants import Large
 from synthetic.learning.histograms import Cells
 from synthetic.learning.key_sets import Found
@@ -33,6 +34,7 @@ from synthetic.shape import (
 
 _WIDTH_NAMES: Final[tuple[Width, ...]] = ("ascii", "latin-1", "ucs-2", "ucs-4")
 _HARDLY_REPEATED: Final = 0.9
+_NEARLY_ALL: Final = 0.99
 _MOST_KEY_SETS: Final = 64
 _MOST_PIECES: Final = 12
 _NEGATIVE: Final = 4
@@ -51,6 +53,7 @@ class Findings:
         along: by node, the sizes along the way of a long container.
         key_of: the key of a node.
         name_of: the name that a key gets in the shape.
+        fresh_keys: tells how many of the keys of maps no place before had.
 
     """
 
@@ -60,6 +63,7 @@ class Findings:
     along: Mapping[int, tuple[float, ...]]
     key_of: Callable[[int], str | None]
     name_of: Callable[[str], str]
+    fresh_keys: FreshKeys
 
 
 def place_of(draft: Draft, findings: Findings) -> Place:
@@ -162,10 +166,11 @@ def _arrays(draft: Draft, findings: Findings) -> Arrays:
 def _maps(draft: Draft, findings: Findings) -> Maps:
     is_one = draft.kinds.get(OPEN_OBJECT, 0) == 1
     giants = [] if is_one else _giants(draft, findings, "object")
+    values = place_of(draft.values or Draft(), findings)  # the keys in these come first
     return Maps(
         lengths=bins(_without(draft.objects, giants)),
         keys=_keys(draft, findings, is_one=is_one),
-        values=place_of(draft.values or Draft(), findings),
+        values=values,
         giants=_written(giants, findings),
         sizes_along=_along(draft, findings) if is_one else (),
     )
@@ -177,14 +182,21 @@ def _keys(draft: Draft, findings: Findings, *, is_one: bool) -> Strings:
     count = draft.keys_count
     distinct = draft.distinct_keys
     if is_one or not distinct or distinct > _HARDLY_REPEATED * count:
-        return Strings(texts=texts)
+        return Strings(texts=texts, fresh=_fresh(draft, count, findings))
     looked, again = draft.met_again
     return Strings(
         texts=texts,
         distinct=distinct,
+        fresh=_fresh(draft, distinct, findings),
         commonest=_commonest(draft.key_uses),
         met_again=round(again / looked, 4) if looked else None,
     )
+
+
+def _fresh(draft: Draft, distinct: int, findings: Findings) -> int | None:
+    """Return how many of the distinct keys are fresh; None where hardly any is not."""
+    fresh = findings.fresh_keys.of(draft.keys_sample, distinct)
+    return None if fresh >= _NEARLY_ALL * distinct else fresh
 
 
 def _commonest(uses: Sequence[float]) -> tuple[int, ...]:

@@ -44,6 +44,19 @@ class Filler:
         ends = list(itertools.accumulate(map(len, texts)))
         return [filled[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
+    def keys(self, template: bytes, numbers: Sequence[int]) -> list[bytes]:
+        """Return the keys that a template has by numbers: below its capacity, all different."""
+        whole = Template(template, has_keys=True)
+        each = np.array(numbers, np.uint64)
+        filled = np.tile(whole.bases, (len(each), 1))
+        for place in whole.masks.nonzero()[0].tolist():
+            bits = each * np.uint64(_ODD | place << 1) >> np.uint64(56)
+            filled[:, place] += bits.astype(np.uint8) & whole.masks[place]
+        for runs in whole.runs:
+            filled[:, runs.places[:, 0]] = _digits(each + self._first, runs).T
+        text, length = filled.tobytes(), len(template)
+        return [text[at : at + length] for at in range(0, len(text), length)]
+
     def _count(self, filled: Bytes, runs: Runs, start: int, end: int) -> None:
         """Fill the holes of keys of one pattern, of those that are in the part."""
         firsts = runs.places[0]
@@ -56,10 +69,15 @@ class Filler:
         count = self._counts.get(runs.pattern, 0)
         self._counts[runs.pattern] = count + high - low
         numbers = np.arange(count, count + high - low, dtype=np.uint64) + self._first
-        digits = _mixed(numbers, runs.bits) >> runs.shifts
-        digits &= runs.masks
-        digits += runs.firsts
-        filled[own] = DIGITS_OF_KEYS.take(digits.astype(np.intp))
+        filled[own] = _digits(numbers, runs)
+
+
+def _digits(numbers: np.ndarray, runs: Runs) -> Bytes:
+    """Return what stands in the holes of keys by numbers: a row for each hole."""
+    digits = _mixed(numbers, runs.bits) >> runs.shifts
+    digits &= runs.masks
+    digits += runs.firsts
+    return DIGITS_OF_KEYS.take(digits.astype(np.intp))
 
 
 def _mixed(numbers: np.ndarray, bits: int) -> np.ndarray:

@@ -19,7 +19,7 @@ _FEW_BYTES: Final = 4096
 _SMALL_BYTES: Final = 1_000_000
 """Up to here a document is made at once, to see whether it comes out as large as it should."""
 
-MAKING_VERSION: Final = 1
+MAKING_VERSION: Final = 2
 """Raised whenever the same shape, size and seed give other bytes than before."""
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from synthetic.making.containers import ContainerMaker, Writing
 from synthetic.making.filling_holes import Filler
 from synthetic.making.giants import Giant, heavy_parted
-from synthetic.making.keys import KeyKit, KeyPool, Keys
+from synthetic.making.key_pool import KeyPool
+from synthetic.making.keys import KeyKit, Keys
 from synthetic.making.layout import Layout
 from synthetic.making.nesting import NestMaker
 from synthetic.making.objects import KeySetMaker, MemberMaker, ObjectMaker

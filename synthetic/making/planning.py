@@ -13,7 +13,7 @@ from synthetic.making.dues import dues_of
 from synthetic.making.elements import Plan
 from synthetic.making.filling_holes import Filler
 from synthetic.making.growth import Growth, Sizes, growth_of
-from synthetic.making.keys import KeyPool
+from synthetic.making.key_pool import KeyPool
 from synthetic.making.layout import Brackets, Layout
 from synthetic.making.places import Kit, PlaceMaker
 from synthetic.making.shuffling import Shuffler

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from synthetic.shape import Strings
 
-_MOST_KEPT: Final = 4096
 _SOON: Final = 2048
 """As the learner has it: a key is met again soon if it was among so many keys before it."""
 _TOGETHER: Final = 2
@@ -31,12 +30,12 @@ class Recurring:
 
     """
 
-    def __init__(self, strings: Strings, total: int, keys_per_key: int) -> None:
-        """Choose among the keys of `strings`, of which there are `total`.
+    def __init__(self, strings: Strings, total: int, keys_per_key: int, most: int) -> None:
+        """Choose among the keys of `strings`, of which there are `total`, `most` different ones.
 
         For each key there are `keys_per_key` in the text, with those in its value.
         """
-        pieces, fresh = _pieces(strings, total)
+        pieces, fresh = _pieces(strings, total, most)
         self.sizes = [number for number, _ in pieces]
         self.uses = [uses for _, uses in pieces]
         self._total = max(total, 1)
@@ -110,7 +109,7 @@ class Recurring:
         return starts
 
 
-def _pieces(strings: Strings, total: int) -> tuple[list[tuple[int, int]], int]:
+def _pieces(strings: Strings, total: int, most: int) -> tuple[list[tuple[int, int]], int]:
     """Return how many keys are used how often, from the commonest on, and how often new ones are.
 
     Where hardly any key recurs all are new.
@@ -127,7 +126,7 @@ def _pieces(strings: Strings, total: int) -> tuple[list[tuple[int, int]], int]:
         pieces.append((number, uses))
         distinct -= number
         left -= uses
-    kept = min(max(distinct, 1), _MOST_KEPT)
+    kept = min(max(distinct, 1), most)
     fresh = max(distinct - kept, 0)
     pieces.append((kept, max(left - fresh, 1)))
     return pieces, fresh

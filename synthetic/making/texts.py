@@ -68,7 +68,10 @@ def _units(width: Width, *, is_escaped: bool, is_dense: bool) -> tuple[_Unit, ..
 
 
 class TextClass:
-    """Makes the templates of the strings of one width, without their quotes."""
+    """Makes the templates of the strings of one width, without their quotes.
+
+    `is_plain` are those that have as many bytes as characters.
+    """
 
     def __init__(self, texts: Texts, *, widest: Width) -> None:
         """Make `texts`; characters wider than `widest` are to be escaped."""
@@ -86,14 +89,14 @@ class TextClass:
         self._least = self._units[least].extra if self._units else 0
         self._extra = Share(max(extra - count * self._least, 0), characters)
         self._escapes = Share(escapes, characters)
-        self._is_plain = not self._units and not escapes
+        self.is_plain = not self._units and not escapes
         self._missed = 0
         self._made: dict[tuple[int, int, int], bytes] = {}
         self.bytes_per_character = (texts.bytes, max(characters, 1))
 
     def templates(self, lengths: Sequence[int], weight: int = 1) -> list[bytes]:
         """Return a template for each length in characters."""
-        if self._is_plain:
+        if self.is_plain:
             return [_LETTER * length for length in lengths]
         return [self._template(length, weight) for length in lengths]
 

@@ -302,10 +302,7 @@ class PathTree:
         Of these only the outermost, for what is in a map shares its nodes from there on. `around`
         are the paths that new keys belong to, once for each; `weights` and `levels` are theirs.
         """
-        nodes_left = len(self) - len(self._buried)
-        if len(self) >= _MOST_NODES:
-            nodes_left = _MOST_NODES
-        limit = next((keys for nodes, keys in _CROWDS if nodes_left < nodes), 0)
+        limit = self._limit(len(around))
         owners, firsts, numbers = np.unique(around, return_index=True, return_inverse=True)
         added = np.bincount(numbers, weights, minlength=len(owners))
         nodes = self._table.find(owners).tolist()
@@ -332,6 +329,16 @@ class PathTree:
                 self._is_map[node] = True
                 self._bury(self._children[node].values())
         return bool(crowded)
+
+    def _limit(self, new: int) -> int:
+        """Return how many different keys an object may have that is no map, before so many new."""
+        if len(self) >= _MOST_NODES:
+            return 0
+        nodes = len(self) - len(self._buried)
+        most, least = _CROWDS[-1]
+        if nodes < most <= nodes + new:
+            return least  # one block alone has more paths than there should be
+        return next((keys for limit, keys in _CROWDS if nodes < limit), 0)
 
     def _bury(self, nodes: Iterable[int]) -> None:
         """Count nodes no more that hardly any value comes to: those below the keys of a map."""

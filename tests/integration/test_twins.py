@@ -1,7 +1,8 @@
 """A twin needs the memory that its source needs: real data, real parsers, real sandboxes.
 
 The sources are of different nature: records, texts in many languages, few long strings, a deep and
-irregular tree, an object with very many keys, and numbers. Twins are as large as their sources.
+irregular tree, an object with very many keys, numbers, a table by columns, and maps in maps. Twins
+are as large as their sources.
 """
 
 import ast
@@ -103,9 +104,41 @@ def coordinates() -> Any:
     ]
 
 
+def columns() -> Any:
+    """Return a table by columns: all have the keys of the rows."""
+    rows = json.loads(cities())
+    return {
+        name: {key: row[name] for key, row in rows.items()}
+        for name in ("name", "population", "timezone")
+    }
+
+
+def features() -> Any:
+    """Return objects of data with hundreds of keys below each, many the same in several places."""
+    categories = ("Lu", "Ll", "Lo", "Nd", "No", "Sm", "So", "Po", "Mn", "Cf")
+    points = [chr(code) for code in range(0x3000) if unicodedata.name(chr(code), "")]
+    return {
+        f"u-{block:04x}": {
+            "first": block,
+            "title": unicodedata.name(points[block]),
+            **dict.fromkeys(("notes", "parent", "status", "keywords", "chrome", "prefix")),
+            "links": [],
+            "shown": {
+                category: {
+                    f"{version}.{digit}": unicodedata.category(points[block])[0]
+                    for version in range(3 + index)
+                    for digit in range(index)
+                }
+                for index, category in enumerate(categories)
+            },
+        }
+        for block in range(0, len(points), 24)
+    }
+
+
 SOURCES: Final = {
     source.__name__: source
-    for source in (cities, languages, texts, syntax, characters, coordinates)
+    for source in (cities, languages, texts, syntax, characters, coordinates, columns, features)
 }
 
 

@@ -87,7 +87,9 @@ def without_key_sets(place: Place | None) -> Place | None:
         )
         objects = bare(objects, members=members, key_sets=())
     if maps is not None:
-        maps = bare(maps, values=without_key_sets(maps.values))
+        # Which places are first depends on the order of members, too.
+        keys = bare(maps.keys, fresh=None)
+        maps = bare(maps, keys=keys, values=without_key_sets(maps.values))
     return bare(place, arrays=arrays, objects=objects, maps=maps)
 
 

@@ -2,7 +2,8 @@ import json
 from collections import Counter
 
 from synthetic.making.filling_holes import Filler
-from synthetic.making.keys import KeyKit, KeyPool, Keys
+from synthetic.making.key_pool import KeyPool
+from synthetic.making.keys import KeyKit, Keys
 from synthetic.making.shuffling import Shuffler
 from synthetic.making.texts import TextClass
 from synthetic.shape import Bin, Strings, Texts
@@ -15,6 +16,8 @@ def keys(
     length: int = 8,
     distinct: int | None = None,
     commonest: tuple[int, ...] = (),
+    fresh: int | None = None,
+    level: int = 0,
 ) -> Keys:
     texts = Texts(
         width="ascii",
@@ -22,9 +25,9 @@ def keys(
         bytes=count * length,
     )
     return Keys(
-        Strings(texts=(texts,), distinct=distinct, commonest=commonest),
+        Strings(texts=(texts,), distinct=distinct, commonest=commonest, fresh=fresh),
         [TextClass(texts, widest="ascii")],
-        level=0,
+        level=level,
         kit=KeyKit(pool=pool or KeyPool(Filler(7, "pool")), shuffler=Shuffler(7, "keys")),
         keys_per_key=1,
     )
@@ -57,13 +60,46 @@ def test_maps_with_more_keys_than_recur_have_new_ones_besides() -> None:
     assert len(set(made)) == 500
 
 
-def test_places_share_what_recurs() -> None:
+def test_places_share_what_is_not_fresh() -> None:
     pool = KeyPool(Filler(7, "pool"))
-    one, other = (
-        set(filled(keys(1000, pool=pool, distinct=number).take([1] * 1000, 1)))
-        for number in (20, 50)
-    )
-    assert one < other
+    makers = [
+        keys(1000, pool=pool, distinct=20),
+        keys(1000, pool=pool, distinct=50, fresh=30, level=1),
+        keys(1000, pool=pool, distinct=40, fresh=35),
+        keys(1000, pool=pool, distinct=10),
+    ]
+    one, two, three, four = (set(filled(each.take([1] * 1000, 1))) for each in makers)
+    assert one < two
+    assert [len(each) for each in (one, two, three, four)] == [20, 50, 40, 10]
+    assert len(one | two | three | four) == 20 + 30 + 35 + 10
+
+
+def test_maps_share_what_each_has_once() -> None:
+    pool = KeyPool(Filler(7, "pool"))
+    makers = [
+        keys(3000, pool=pool),
+        keys(3000, pool=pool, fresh=0, level=1),
+        keys(2000, pool=pool, fresh=500),
+    ]
+    one, two, three = (set(filled(each.take([each.total], 1))) for each in makers)
+    assert one == two
+    assert len(three) == 2000
+    assert len(one | three) == 3500
+
+
+def test_short_keys_differ_though_hardly_more_of_them_are_possible() -> None:
+    pool = KeyPool(Filler(7, "pool"))
+    makers = [keys(60, pool=pool, length=1), keys(62, pool=pool, length=1, fresh=50)]
+    for maker in makers:
+        maker.make_room(62)
+        assert len(set(filled(maker.take([maker.total], 1)))) == maker.total
+
+
+def test_more_of_a_map_than_planned_has_no_key_twice() -> None:
+    pool = KeyPool(Filler(7, "pool"))
+    makers = [keys(1000, pool=pool), keys(1000, pool=pool, fresh=100)]
+    for maker in makers:
+        assert len(set(filled(maker.take([5000], 1)))) == 5000
 
 
 def test_short_keys_get_longer_where_there_are_too_many() -> None:
