@@ -89,7 +89,7 @@ def test_hero_scenario(
         assert run["approximate"] is (kind == SandboxKind.PROCESS)
         assert run["sandbox"] == kind
     saved = tmp_path / "reports" / "out" / "hero-snapshots" / "latest"
-    assert {"report.json", "report.md", "junit.xml", "memory.png"} <= {
+    assert {"report.json", "report.md", "junit.xml", "memory.png", "report.html"} <= {
         path.name for path in saved.iterdir()
     }
 
