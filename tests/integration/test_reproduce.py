@@ -132,8 +132,8 @@ def test_a_full_parse_that_dies(
     assert json.loads((folder / "answer.json").read_text("utf-8"))["ending"] == "oom_killed"
     assert "oom\\_killed after" in (folder / "answer.md").read_text("utf-8")
     page = (folder / "report.html").read_text("utf-8")
-    for words in ("OOM-killed", "Flame graph", "What the JSON costs", "frozen and looked at"):
-        assert words in page
+    for told in ("OOM-killed", "Flame graph", "What the JSON costs", "frozen and looked at"):
+        assert told in page
     fits = answer["largest_snapshot"]["snapshot_bytes"]
     assert fits == pytest.approx(80 * MIB / answer["requirement_bytes"] * SNAPSHOT_BYTES, rel=0.1)
 
