@@ -1,7 +1,7 @@
 """The pool of keys: those of maps that maps elsewhere in the document have as well.
 
 A key is its template and a number. Each place says how many of its keys are new; the others are
-the first ones of those that places before it have, as far as their templates are the same.
+some of those that places before it have, as far as their templates are the same.
 """
 
 from collections import Counter, defaultdict
@@ -16,6 +16,9 @@ from synthetic.making.holes import runs_of
 _MOST_KEPT: Final = 1 << 17
 """About so many keys of a document are kept, and of each place a few."""
 _LEAST_KEPT: Final = 4096
+_STEP: Final = 5
+_STEPS: Final = 8
+"""Each place begins so many eighths further on among the keys that places share."""
 
 
 class Owner(Protocol):
@@ -28,18 +31,28 @@ class Owner(Protocol):
 class Series:
     """The numbers of a place's keys of one template: some shared, and then new ones."""
 
-    def __init__(self, *, shared: int, first: int) -> None:
-        """Begin with 0; behind those that are `shared`, go on with `first`."""
+    def __init__(self, *, start: int, shared: int, first: int) -> None:
+        """Begin with `start`; behind those that are `shared`, go on with `first`."""
+        self._start = start
         self._shared = shared
+        self._first = first
         self._offset = first - shared
         self._taken = 0
+
+    def again(self) -> "Series":
+        """Return the same numbers, from the first one on."""
+        return Series(start=self._start, shared=self._shared, first=self._first)
 
     def take(self, count: int) -> list[int]:
         """Return the next numbers."""
         taken = self._taken
         end = self._taken = taken + count
         between = min(max(self._shared, taken), end)
-        return [*range(taken, between), *range(between + self._offset, end + self._offset)]
+        start = self._start
+        return [
+            *range(taken + start, between + start),
+            *range(between + self._offset, end + self._offset),
+        ]
 
 
 class KeyPool:
@@ -50,6 +63,8 @@ class KeyPool:
         self._filler = filler
         self._owners: list[Owner] = []
         self._used: Counter[bytes] = Counter()
+        self._alike: dict[frozenset[tuple[bytes, int]], dict[bytes, Series]] = {}
+        self._reserved = 0
         self._capacities: dict[bytes, int] = {}
         self._room = _MOST_KEPT
         self.is_shared = False
@@ -72,7 +87,13 @@ class KeyPool:
             owner.settle()
 
     def reserve(self, counts: Mapping[bytes, int], fresh: int) -> dict[bytes, Series]:
-        """Return the numbers of so many keys of each template, `fresh` of which are new."""
+        """Return the numbers of so many keys of each template, `fresh` of which are new.
+
+        Where none is, and a place has just as many of each, they are most likely that place's.
+        """
+        alike = frozenset(counts.items())
+        if not fresh and alike in self._alike:
+            return {template: each.again() for template, each in self._alike[alike].items()}
         known = {template: min(count, self._used[template]) for template, count in counts.items()}
         wanted = max(sum(counts.values()) - fresh, 0)
         left = sum(known.values())
@@ -83,8 +104,12 @@ class KeyPool:
             shared = max(shared, min(used, used + count - self._possible(template)))
             wanted = max(wanted - shared, 0)
             left -= known[template]
-            found[template] = Series(shared=shared, first=used)
+            # Places have other ones of those before each, so that all come again somewhere.
+            start = (used - shared) * (self._reserved * _STEP % _STEPS) // (_STEPS - 1)
+            found[template] = Series(start=start, shared=shared, first=used)
             self._used[template] = used + count - shared
+        self._alike[alike] = found
+        self._reserved += 1
         return found
 
     def _possible(self, template: bytes) -> int:

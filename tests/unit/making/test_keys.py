@@ -87,6 +87,18 @@ def test_maps_share_what_each_has_once() -> None:
     assert len(one | three) == 3500
 
 
+def test_places_with_just_as_many_keys_have_those_of_each_other() -> None:
+    pool = KeyPool(Filler(7, "pool"))
+    makers = [
+        keys(1000, pool=pool, distinct=20),
+        keys(3000, pool=pool, distinct=50, fresh=50),
+        keys(9000, pool=pool, distinct=50, fresh=0),
+    ]
+    one, two, three = (set(filled(each.take([5] * (each.total // 5), 1))) for each in makers)
+    assert two == three
+    assert not one & two
+
+
 def test_short_keys_differ_though_hardly_more_of_them_are_possible() -> None:
     pool = KeyPool(Filler(7, "pool"))
     makers = [keys(60, pool=pool, length=1), keys(62, pool=pool, length=1, fresh=50)]
