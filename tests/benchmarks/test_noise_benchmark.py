@@ -41,7 +41,7 @@ COMPARISONS_OF_GROWN: Final = 100
 FOUND: Final = 3
 # In percent of the peak of json, which is a large one, and in KiB above that of ijson, a small one.
 SHARES: Final = (1, 1.5, 2, FOUND, 36)
-KEPT_KIB: Final = (1536, 2048, 3072, 6144)
+KEPT_KIB: Final = (1536, 2048, 3072, 4096, 6144)
 SEED: Final = 7
 SANDBOXES: Final[dict[str, Callable[[], Sandbox]]] = {
     "cgroup": CgroupSandbox,
