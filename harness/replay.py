@@ -25,7 +25,7 @@ from harness.core.errors import (
 from harness.core.finding import Finding, Severity
 from harness.core.growth import growth_laws
 from harness.core.law_budget import judge_largest
-from harness.core.repeating import cases_to_repeat
+from harness.core.repeating import Repeating, cases_to_repeat
 from harness.core.report import SCHEMA, Report, judge
 from harness.core.run import Purpose, Run
 from harness.core.scaling import ScalingLaw, probes, scaling_laws
@@ -80,8 +80,7 @@ class Plan:
 
     Attributes:
         memory_bytes: what this machine can spare; runs side by side must fit in it together.
-        repeats_until_decided: after those of the scenario, repeat cases while that can change the
-            verdict.
+        repeating: which cases are run again after the repeats of the scenario.
         jobs: how many runs may go on at once.
         confirm_largest: run snapshots a little below and above the largest that fits each limit.
         probes: makes those snapshots; None where they cannot be made, because files are replayed.
@@ -95,7 +94,7 @@ class Plan:
     baseline: Baseline | None
     memory_bytes: int
     jobs: int = 1
-    repeats_until_decided: bool = False
+    repeating: Repeating = Repeating.NONE
     confirm_largest: bool = False
     probes: ProbeMaker | None = None
     profiling: Profiling = Profiling.NEVER
@@ -145,8 +144,7 @@ class Replay:
         """
         self._save(self._make_report((), (), Verdict.NONE, finished=False))
         self._run_all(self._planned, stop)
-        if self._plan.repeats_until_decided:
-            self._repeat(stop)
+        self._repeat(stop)
         self._confirm(stop)
         if self._plan.confirm_largest and self._plan.probes is not None:
             self._confirm_largest(self._plan.probes, stop)
@@ -208,8 +206,9 @@ class Replay:
         """Run cases once more, round by round, until no repeat can change the verdict."""
         plan = self._plan
         for repeat in range(plan.scenario.repeat + 1, MOST_REPEATS_UNASKED + 1):
+            runs = sorted(self._runs, key=lambda run: run.number)
             wanted = cases_to_repeat(
-                plan.scenario, plan.cases, tuple(self._runs), plan.conditions, plan.baseline
+                plan.scenario, runs, plan.conditions, plan.baseline, plan.repeating
             )
             if stop() or not wanted:
                 return

@@ -12,6 +12,7 @@ from harness.cli.options import SOURCE, as_options
 
 if TYPE_CHECKING:
     from harness.core.attributing import Profiling
+    from harness.core.repeating import Repeating
     from harness.core.scenario import Scenario
 
 EXAMPLE = (
@@ -132,7 +133,7 @@ def run(
             workers=tuple(worker or ()),
             jobs=jobs,
             history=history,
-            repeats_until_decided=repeat == _AUTO,
+            repeating=_repeating(repeat, scenario.repeat),
             out=out,
             baselines=baselines,
             keep_output=keep_output,
@@ -146,6 +147,15 @@ def run(
 def _repeats(text: str | None) -> int | None:
     """Return how often each case is run at first; None leaves that to the scenario."""
     return 1 if text == _AUTO else int(text) if text else None
+
+
+def _repeating(text: str | None, stated: int) -> "Repeating":
+    """Return which cases are run again: those that are open, unless it was said how often."""
+    from harness.core.repeating import Repeating
+
+    if text == _AUTO:
+        return Repeating.AUTO
+    return Repeating.OPEN if text is None and stated == 1 else Repeating.NONE
 
 
 def _profiling(is_wanted: bool | None) -> "Profiling":

@@ -22,6 +22,7 @@ from harness.core.attributing import Profiling
 from harness.core.case import Case, Snapshot, cases_of
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.history import lines_of
+from harness.core.repeating import Repeating
 from harness.core.report import Report
 from harness.core.scenario import Scenario
 from harness.history import add_lines, check_history, commit_at
@@ -70,7 +71,7 @@ class Request:
     keep_output: bool
     as_json: bool
     confirm_largest: bool = False
-    repeats_until_decided: bool = False
+    repeating: Repeating = Repeating.NONE
     history: Path | None = None
     profiling: Profiling = Profiling.NEVER
 
@@ -121,7 +122,7 @@ def _replay(
         baseline=baseline,
         memory_bytes=available_memory_bytes(),
         jobs=request.jobs,
-        repeats_until_decided=request.repeats_until_decided,
+        repeating=request.repeating,
         confirm_largest=request.confirm_largest,
         probes=_probes(request, progress, stop),
         profiling=request.profiling,

@@ -1,7 +1,8 @@
-"""Which cases another repeat may decide: what `oomproof run --repeat auto` runs again."""
+"""Which cases another repeat may decide, after as many as were asked for."""
 
+import enum
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from harness.core.baseline import Baseline, fingerprint
@@ -17,19 +18,37 @@ from harness.core.spread import MOST_REPEATS_UNASKED
 BASELINE_REPEATS: Final = 3
 
 
+class Repeating(enum.Enum):
+    """Which cases are run again.
+
+    Attributes:
+        NONE: none, because somebody said how often.
+        OPEN: those of which more repeats may decide whether they have grown.
+        AUTO: also those that have nothing to be held against, to be a baseline themselves.
+
+    """
+
+    NONE = "none"
+    OPEN = "open"
+    AUTO = "auto"
+
+
 def cases_to_repeat(
     scenario: Scenario,
-    cases: Sequence[Case],
     runs: Sequence[Run],
     conditions: Conditions,
     baseline: Baseline | None,
+    repeating: Repeating,
 ) -> tuple[Case, ...]:
-    """Return the cases to be run once more; none where that can no longer change the verdict.
+    """Return the cases of `runs` to be run once more; none where that can change no verdict.
 
     A failure is certain whatever else is open, so after one there is nothing to run. Open is a
-    budget `growth` whose case spreads too much; and a case that has one but nothing to be held
-    against is run three times, so that a baseline made of it knows its spread.
+    budget `growth` whose case spreads too much; and by `AUTO` a case that has one but nothing to
+    be held against is run three times, so that a baseline made of it knows its spread.
     """
+    if repeating is Repeating.NONE:
+        return ()
+    cases = {run.case.name: run.case for run in runs if run.purpose is Purpose.VERDICT}.values()
     findings, _ = judge(scenario, runs, conditions, baseline)
     if any(finding.severity is Severity.FAILURE for finding in findings):
         return ()
@@ -50,7 +69,8 @@ def cases_to_repeat(
         and (
             case.name in open_
             or (
-                case.worker in budgeted
+                repeating is Repeating.AUTO
+                and case.worker in budgeted
                 and case.name not in known
                 and made[case.name] < BASELINE_REPEATS
             )
@@ -59,14 +79,13 @@ def cases_to_repeat(
 
 
 def _known(
-    cases: Sequence[Case], conditions: Conditions, baseline: Baseline | None
+    cases: Iterable[Case], conditions: Conditions, baseline: Baseline | None
 ) -> Collection[str]:
     """Return the cases that the baseline can be held against."""
     if baseline is None or differences(baseline.conditions, conditions):
         return ()
-    entries = {case.name: baseline.entry_of(case) for case in cases}
     return {
         case.name
         for case in cases
-        if (entry := entries[case.name]) and entry.snapshot_sha256 == fingerprint(case)
+        if (entry := baseline.entry_of(case)) and entry.snapshot_sha256 == fingerprint(case)
     }

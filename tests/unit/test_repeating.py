@@ -1,4 +1,4 @@
-"""What `--repeat auto` runs again, and when it stops."""
+"""What is run again, and when that stops."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from harness.core.baseline import Baseline, baseline_of
 from harness.core.case import Case, Snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
-from harness.core.repeating import BASELINE_REPEATS, cases_to_repeat
+from harness.core.repeating import BASELINE_REPEATS, Repeating, cases_to_repeat
 from harness.core.run import Run
 from harness.core.scenario import Scenario
 from harness.core.spread import MOST_REPEATS_UNASKED
@@ -31,9 +31,13 @@ def baseline(make_run: Runs) -> Baseline:
     )
 
 
-def wanted(scenario: Scenario, baseline: Baseline | None, *runs: Run) -> list[str]:
-    cases = list({run.case.name: run.case for run in runs}.values())
-    found = cases_to_repeat(scenario, cases, runs, CONDITIONS, baseline)
+def wanted(
+    scenario: Scenario,
+    baseline: Baseline | None,
+    *runs: Run,
+    repeating: Repeating = Repeating.AUTO,
+) -> list[str]:
+    found = cases_to_repeat(scenario, runs, CONDITIONS, baseline, repeating)
     return [case.snapshot_label for case in found]
 
 
@@ -102,6 +106,15 @@ def test_what_may_become_a_baseline_is_run_three_times(
     changed = make_case(snapshot=make_snapshot(5, sha256="f" * 64))
     assert wanted(scenario, baseline, *made(make_run, 1000, case=changed)) == ["5MB"]
     assert wanted(make_scenario(), None, *runs[:1]) == [], "nothing of it is ever held against it"
+
+
+def test_unasked_only_what_is_open_is_repeated_and_nothing_where_it_was_said_how_often(
+    scenario: Scenario, baseline: Baseline, make_run: Runs
+) -> None:
+    open_ = made(make_run, 1026)
+    assert wanted(scenario, baseline, *open_, repeating=Repeating.OPEN) == ["5MB"]
+    assert wanted(scenario, None, *open_, repeating=Repeating.OPEN) == []
+    assert wanted(scenario, baseline, *open_, repeating=Repeating.NONE) == []
 
 
 def test_what_did_not_complete_is_not_repeated(scenario: Scenario, make_run: Runs) -> None:

@@ -14,6 +14,7 @@ from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.errors import NoVerdictError, OomproofError, SandboxError
 from harness.core.finding import Severity, Subject
+from harness.core.repeating import Repeating
 from harness.core.report import Report
 from harness.core.run import Observation, Purpose, Run
 from harness.core.scenario import SandboxKind, Scenario, SnapshotSource
@@ -67,7 +68,7 @@ class Stage:
         memory_bytes: int = 2**40,
         baseline: Baseline | None = None,
         confirm_largest: bool = False,
-        repeats_until_decided: bool = False,
+        repeating: Repeating = Repeating.NONE,
     ) -> Report:
         self.sandbox = FakeSandbox(script)
         plan = Plan(
@@ -77,7 +78,7 @@ class Stage:
             baseline=baseline,
             memory_bytes=memory_bytes,
             jobs=jobs,
-            repeats_until_decided=repeats_until_decided,
+            repeating=repeating,
             confirm_largest=confirm_largest,
             probes=ProbeMaker(
                 scenario.snapshots,
@@ -149,7 +150,7 @@ def test_cases_are_repeated_until_their_growth_is_decided(
     def replayed(*peaks_mib: float) -> Report:
         sizes = [int(mib * MIB) for mib in peaks_mib]
         seen = [observation(peak_bytes=size, upper_bytes=size) for size in sizes]
-        return stage.replay(scenario, seen, baseline=baseline, repeats_until_decided=True)
+        return stage.replay(scenario, seen, baseline=baseline, repeating=Repeating.AUTO)
 
     baseline = None
     first = replayed(*[100, 200] * 3)
