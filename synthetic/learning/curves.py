@@ -1,6 +1,7 @@
 """Curves: how many bytes the elements of a long container take along its way."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -56,11 +57,23 @@ class Curves:
             offsets[:_LEVELS].tolist(),
             strict=True,
         ):
-            curve = self._open.get(offset)
-            if curve is None:
-                curve = Curve(node=node, offset=offset, sizes=[0], ends=[offset])
-                self._open[offset] = curve
-            curve.mark(size, end)
+            self._of(node, offset).mark(size, end)
+
+    def mark_within(
+        self, level: int, node: int, offset: int, marks: Iterable[tuple[int, int]]
+    ) -> None:
+        """Note how far one open container, in so many others, has come at some places."""
+        if level < _LEVELS:
+            curve = self._of(node, offset)
+            for size, end in marks:
+                curve.mark(size, end)
+
+    def _of(self, node: int, offset: int) -> Curve:
+        curve = self._open.get(offset)
+        if curve is None:
+            curve = Curve(node=node, offset=offset, sizes=[0], ends=[offset])
+            self._open[offset] = curve
+        return curve
 
     def close(self, node: int, offset: int, *, end: int, size: int) -> None:
         """Take a container that has ended; short ones are forgotten."""

@@ -14,7 +14,7 @@ from synthetic.learning.key_sets import KeySets
 from synthetic.scan.containers import OBJECT, Containers
 from synthetic.scan.kinds import Kinds, Places
 from synthetic.scan.paths import DEEPEST, PathTree, Values
-from synthetic.scan.scanner import Block
+from synthetic.scan.scanner import BLOCK_BYTES, Block
 
 GIANT_BYTES: Final = 64 * 1024
 """Smaller values are never giants."""
@@ -122,6 +122,7 @@ class Openings:
         signatures = self.key_sets.signatures(values.owners, values.nodes, len(containers))
         offsets = self._offsets(block)
         before = slice(1 - around, 1 + containers.inherited)
+        self._mark_inside(block, values, kept, 1 - around)
         sizes[before] += self._open.sizes[head]
         signatures[before] += self._open.signatures[head]
         offsets[before] = self._open.offsets[head]
@@ -145,6 +146,28 @@ class Openings:
         )
         end = block.offset_of(block.tokens.end)
         self.curves.mark(self._open.nodes, self._open.sizes, self._open.offsets, end)
+
+    def _mark_inside(self, block: Block, values: Values, kept: int, number: int) -> None:
+        """Mark the curves within a block that is longer than others, as if it were several.
+
+        `number` is that of the first container which the block goes on with; `kept` are around it.
+        """
+        steps = range(BLOCK_BYTES, len(block.text) - BLOCK_BYTES // 2, BLOCK_BYTES)
+        open_ = self._open
+        for index in range(kept, len(open_.nodes) if steps else kept):
+            mine = values.tokens.compress(values.owners == number + index - kept)
+            starts = block.starts.take(mine)
+            counts = np.searchsorted(starts, np.array(steps)).tolist()
+            self.curves.mark_within(
+                index,
+                int(open_.nodes[index]),
+                int(open_.offsets[index]),
+                [
+                    (int(open_.sizes[index]) + count, block.offset_of(int(starts[count])))
+                    for count in counts
+                    if count < len(starts)
+                ],
+            )
 
     @staticmethod
     def _offsets(block: Block) -> Places:

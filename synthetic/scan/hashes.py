@@ -42,8 +42,10 @@ def hashes_of(
     With a salt of their own they are the same in every process. Fewer words than 64 may be looked
     at where a hash need not tell all pieces apart.
     """
-    padded = text + bytes(_WORD_BYTES)
-    words = np.ndarray(shape=(len(text) + 1,), dtype="<u8", buffer=padded, strides=(1,))
+    if int((starts + lengths).max(initial=0)) + _WORD_BYTES > len(text):
+        text += bytes(_WORD_BYTES)
+    room = len(text) - _WORD_BYTES + 1
+    words = np.ndarray(shape=(room,), dtype="<u8", buffer=text, strides=(1,))
     found = words[starts]
     found &= _MASKS.take(lengths, mode="clip")
     hashes = lengths.astype(np.uint64)

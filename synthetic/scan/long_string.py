@@ -1,5 +1,6 @@
 """A string that is longer than a block: taken in piece by piece, and never held."""
 
+import dataclasses
 from typing import Final
 
 import numpy as np
@@ -9,15 +10,14 @@ from synthetic.scan.characters import leads_of
 from synthetic.scan.errors import InvalidJsonError
 from synthetic.scan.kinds import Bytes
 from synthetic.scan.marks import escapes_of
-from synthetic.scan.strings import texts_of
+from synthetic.scan.strings import WIDTHS, texts_of
 
 _QUOTE: Final = b'"'
+_BACKSLASH: Final = b"\\"
 _HELD_BYTES: Final = 32
 """At least one whole escape or character, and the second half of a pair of escapes."""
 _ESCAPE_BYTES: Final = 6
 _LOW_SURROGATES: Final = {b"dc", b"dd", b"de", b"df"}
-_FACTOR: Final = 0x9E3779B97F4A7C15
-_WORD: Final = (1 << 64) - 1
 
 
 class LongString:
@@ -27,7 +27,6 @@ class LongString:
         offset: of its opening quote in the whole text.
         content_bytes: between its quotes, so far.
         characters, width, escaped, has_lone_surrogate: as in `Texts`.
-        digest: of its bytes, in 64 bits; it differs from process to process.
 
     """
 
@@ -38,7 +37,6 @@ class LongString:
         self.width = 0
         self.escaped = 0
         self.has_lone_surrogate = False
-        self.digest = 0
         self._held = b""
 
     @property
@@ -49,6 +47,8 @@ class LongString:
     def take(self, piece: bytes) -> bytes | None:
         """Take bytes in; return what follows the closing quote, or None while there is none."""
         content = self._held + piece
+        if _BACKSLASH not in content:
+            return self._take_plain(content)
         view = np.frombuffer(content, np.uint8)
         escapes = escapes_of(content, view)
         quotes = np.flatnonzero(view == _QUOTE[0])
@@ -62,11 +62,32 @@ class LongString:
         self._held = content[cut:]
         return None
 
+    def _take_plain(self, content: bytes) -> bytes | None:
+        """Take bytes in, none of which escapes another."""
+        quote = content.find(_QUOTE)
+        cut = quote if quote >= 0 else _cut(content, [])
+        self._held = b""
+        plain = content[:cut]
+        if plain:
+            view = np.frombuffer(plain, np.uint8)
+            characters = checked_characters(plain, view, self.end)
+            self._add(plain, characters, int(WIDTHS[view.max()]) if characters < cut else 0)
+        if quote >= 0:
+            return content[quote + 1 :]
+        self._held = content[cut:]
+        return None
+
+    def _add(self, content: bytes, characters: int, width: int) -> None:
+        self.content_bytes += len(content)
+        self.characters += characters
+        self.width = max(self.width, width)
+
     def _measure(self, content: bytes) -> None:
         quoted = _QUOTE + content + _QUOTE
         view = np.frombuffer(quoted, np.uint8)
         start = self.offset + self.content_bytes
-        check_characters(content, view, start)
+        if content:
+            checked_characters(content, view[1:-1], start + 1)
         padded = np.concatenate((view, np.zeros(-len(view) % WORD, np.uint8)))
         leads = leads_of(quoted, padded, len(quoted))
         edges = np.array([0]), np.array([len(quoted)])
@@ -74,24 +95,37 @@ class LongString:
             texts = texts_of(view, *edges, leads, escapes_of(quoted, view))
         except InvalidJsonError as error:
             raise InvalidJsonError(start + error.offset, error.reason) from None
-        self.content_bytes += len(content)
-        self.characters += int(texts.characters[0])
-        self.width = max(self.width, int(texts.widths[0]))
+        self._add(content, int(texts.characters[0]), int(texts.widths[0]))
         self.escaped += int(texts.escaped[0])
         self.has_lone_surrogate |= texts.has_lone_surrogate
-        self.digest = ((self.digest ^ hash(content)) * _FACTOR + len(content)) & _WORD
 
 
-def check_characters(content: bytes, view: Bytes, start: int) -> None:
-    """Raise InvalidJsonError for a control character or wrong UTF-8 in a quoted string."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A long string of which a block has the quotes alone.
+
+    `place` is where its opening quote is in the block's text.
+    """
+
+    place: int
+    string: LongString
+
+
+def checked_characters(content: bytes, view: Bytes, start: int) -> int:
+    """Return how many characters a string's bytes are, where nothing is escaped.
+
+    Raises InvalidJsonError for a control character or wrong UTF-8; it begins at the byte `start`.
+    """
     if int(view.min()) < ord(" "):
         raise InvalidJsonError(
             start + int(np.argmax(view < ord(" "))), "a string holds a control character"
         )
+    if content.isascii():
+        return len(content)
     try:
-        content.decode()
+        return len(content.decode())
     except UnicodeDecodeError as error:
-        raise InvalidJsonError(start + 1 + error.start, "a string is not UTF-8") from None
+        raise InvalidJsonError(start + error.start, "a string is not UTF-8") from None
 
 
 def _cut(content: bytes, escapes: list[int]) -> int:

@@ -8,35 +8,29 @@ from typing import Final
 
 import numpy as np
 
-from synthetic.scan.characters import leads_of
 from synthetic.scan.containers import OBJECT, ROOT, Containers, UnopenedError, containers_of
 from synthetic.scan.errors import InvalidJsonError
+from synthetic.scan.excerpts import excerpt_of
 from synthetic.scan.grammar import mark_keys, misplaced_at, why_misplaced
-from synthetic.scan.kinds import COLON, IS_VALUE, SCALAR, STRING, Bytes, Flags, Kind, Kinds, Places
-from synthetic.scan.long_string import LongString
+from synthetic.scan.kinds import IS_VALUE, SCALAR, Bytes, Kind, Kinds, Places
+from synthetic.scan.long_string import LongString, Stretch
 from synthetic.scan.marks import Marks
-from synthetic.scan.numbers import kinds_of_scalars, oddities_of
-from synthetic.scan.strings import Texts, texts_of
+from synthetic.scan.sights import Sight, complete, open_contexts, tell_scalars, with_stretches
+from synthetic.scan.strings import Texts
 from synthetic.scan.tokens import Tokens, tokens_of
 
 BLOCK_BYTES: Final = 256 * 1024
 """So much text at a time stays in the processor's cache together with its tokens."""
 
+_SPARSE_PIECES: Final = 4
+"""So many pieces at a time where nearly all is in long strings: what a block costs is much more
+than a look at its bytes then."""
+_BYTES_OF_TOKEN: Final = 32
+"""Such a text has no more tokens than one for so many bytes."""
 _LONG_BYTES: Final = 64 * 1024
 _BOM: Final = codecs.BOM_UTF8
 _LINE_FEED: Final = 0x0A
 _SPACES: Final = b" \t\n\r"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Stretch:
-    """A long string of which a block has the quotes alone.
-
-    `place` is where its opening quote is in the block's text.
-    """
-
-    place: int
-    string: LongString
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +106,7 @@ class Scanner:
         self._on_new_line = True
         self._began = False
         self._long: LongString | None = None
+        self._is_sparse = False
         self.roots = 0
         self.has_bom = False
 
@@ -138,10 +133,38 @@ class Scanner:
 
     def blocks_to_comma(self, pieces: Iterable[bytes]) -> Iterator[Block]:
         """Yield the blocks of the first part of a text, which ends with a comma."""
-        for piece in pieces:
-            block = self._take(piece)
-            if block is not None and len(block):
+        for several in self._gathered(pieces):
+            block = self._take_together(several)
+            if block is not None:
                 yield block
+                continue
+            for piece in several:
+                block = self._take(piece)
+                if block is not None and len(block):
+                    yield block
+
+    def _gathered(self, pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+        """Yield pieces one by one, or several where so many have few tokens."""
+        waiting: list[bytes] = []
+        for piece in pieces:
+            waiting.append(piece)
+            if not self._is_sparse or len(waiting) == _SPARSE_PIECES:
+                yield waiting
+                waiting = []
+        if waiting:
+            yield waiting
+
+    def _take_together(self, pieces: list[bytes]) -> Block | None:
+        """Take several pieces at once; None, and nothing done, where that is not worth it."""
+        if len(pieces) == 1 or self._long is not None:
+            return None
+        text = b"".join((self._carry, *pieces))
+        read = self._read_excerpt(text, np.frombuffer(text, np.uint8))
+        if read is None or read[1] is None:
+            return None
+        tokens, block = read
+        self._keep(text, tokens.end, tokens.unfinished_at)
+        return block
 
     def is_behind_comma(self, contexts: Kinds) -> bool:
         """Whether all was scanned, a comma came last, and just this is open."""
@@ -190,13 +213,9 @@ class Scanner:
     def _scan(self, text: bytes, *, is_last: bool) -> Block | None:
         """Return the block of what is complete in a text; the rest is carried on."""
         view = np.frombuffer(text, np.uint8)
-        marks = self._marks
-        marks.read(text, view)
-        tokens = tokens_of(marks, is_last=is_last)
+        read = None if is_last else self._read_excerpt(text, view)
+        tokens, block = read or self._read_whole(text, view, is_last=is_last)
         cut = tokens.unfinished_at
-        if not is_last or cut is not None:
-            tokens = tokens.first(_complete(tokens.kinds))
-        block = self._block(text, view, tokens, marks) if len(tokens) else None
         consumed = tokens.end
         if is_last and cut is not None:
             end = _offset_of(self._offset, self._stretches, len(text))
@@ -205,6 +224,40 @@ class Scanner:
             consumed = len(text)
         self._keep(text, consumed, cut)
         return block
+
+    def _read_whole(
+        self, text: bytes, view: Bytes, *, is_last: bool
+    ) -> tuple[Tokens, Block | None]:
+        """Return the complete tokens of a text, and their block."""
+        self._marks.read(text, view)
+        tokens = tokens_of(self._marks, is_last=is_last)
+        if not is_last or tokens.unfinished_at is not None:
+            tokens = tokens.first(complete(tokens.kinds))
+        if not len(tokens):
+            return tokens, None
+        return tokens, self._block(Sight(text=text, view=view, tokens=tokens, found=tokens))
+
+    def _read_excerpt(self, text: bytes, view: Bytes) -> tuple[Tokens, Block | None] | None:
+        """Do the same without a look at each byte of long strings; None if that cannot be done."""
+        excerpt = excerpt_of(text, view)
+        self._is_sparse = False
+        if excerpt is None:
+            return None
+        self._marks.read(excerpt.text, excerpt.view)
+        found = tokens_of(self._marks, is_last=False)
+        found = found.first(complete(found.kinds))
+        tokens = found.moved(excerpt.places)
+        if not len(tokens):
+            return tokens, None
+        sight = Sight(text=text, view=view, tokens=tokens, found=found, excerpt=excerpt)
+        before = self.roots, self._on_new_line
+        try:
+            block = self._block(sight)
+        except InvalidJsonError:  # what is wrong, and where, a look at the whole text tells
+            self.roots, self._on_new_line = before
+            return None
+        self._is_sparse = len(tokens) * _BYTES_OF_TOKEN < len(text)
+        return tokens, block
 
     def _keep(self, text: bytes, consumed: int, cut: int | None) -> None:
         """Carry on what is not consumed, without the white space that it begins with."""
@@ -226,32 +279,27 @@ class Scanner:
             self._long = LongString(_offset_of(self._offset, self._stretches, opening))
             self._long.take(carry[opening + 1 :])
 
-    def _block(self, text: bytes, view: Bytes, tokens: Tokens, marks: Marks) -> Block:
+    def _block(self, sight: Sight) -> Block:
         """Return the block of some tokens, which are checked."""
+        tokens, found = sight.tokens, sight.found
         problems: list[InvalidJsonError] = []
         try:
             containers = containers_of(tokens.kinds, self._contexts)
         except UnopenedError as error:
             reason = "a bracket closes what was never opened"
             problems.append(InvalidJsonError(int(tokens.starts[error.index]), reason))
-            tokens = tokens.first(error.index)
+            tokens, found = tokens.first(error.index), found.first(error.index)
             containers = containers_of(tokens.kinds, self._contexts)
-        end = tokens.end
-        problems += self._problems(view, tokens, containers)
+        problems += self._problems(sight.view, tokens, containers)
         if len(tokens.scalars):
             try:
-                _tell_scalars(tokens, marks, end)
+                tell_scalars(found, self._marks)
             except InvalidJsonError as error:
                 problems.append(error)
-        starts, ends = tokens.starts.take(tokens.strings), tokens.string_ends
         texts: Texts | None = None
         try:
-            _check_controls(marks, end)
-            leads = leads_of(text, marks.padded, end)
-            inside = marks.escapes[: np.searchsorted(marks.escapes, end)]
-            if problems:  # there may be backslashes outside of strings
-                inside = inside.compress(_are_inside(inside, starts, ends))
-            texts = self._stretched(texts_of(view, starts, ends, leads, inside), starts)
+            texts = sight.texts(self._marks, tokens, is_sound=not problems)
+            texts = with_stretches(texts, tokens, self._stretches)
         except InvalidJsonError as error:
             problems.append(error)
         if problems or texts is None:
@@ -260,11 +308,11 @@ class Scanner:
                 _offset_of(self._offset, self._stretches, first.offset), first.reason
             )
         self._before = Kind(int(tokens.kinds[-1]))
-        self._contexts = _open_contexts(self._contexts, containers)
+        self._contexts = open_contexts(self._contexts, containers)
         return Block(
             offset=self._offset,
-            text=text,
-            view=view,
+            text=sight.text,
+            view=sight.view,
             tokens=tokens,
             contexts=containers.token_contexts,
             containers=containers,
@@ -318,58 +366,3 @@ class Scanner:
             yield InvalidJsonError(
                 int(starts[np.argmin(fine)]), "more follows the end of the value"
             )
-
-    def _stretched(self, texts: Texts, starts: Places) -> Texts:
-        """Put in what is known of the long strings."""
-        lone = texts.has_lone_surrogate
-        if self._stretches and texts.are_plain:
-            texts = dataclasses.replace(texts, characters=texts.contents.copy(), are_plain=False)
-        for stretch in self._stretches:
-            at = int(np.searchsorted(starts, stretch.place))
-            if at == len(starts) or starts[at] != stretch.place:
-                continue
-            texts.contents[at] = stretch.string.content_bytes
-            texts.characters[at] = stretch.string.characters
-            texts.widths[at] = stretch.string.width
-            texts.escaped[at] = stretch.string.escaped
-            lone |= stretch.string.has_lone_surrogate
-        return dataclasses.replace(texts, has_lone_surrogate=lone)
-
-
-def _tell_scalars(tokens: Tokens, marks: Marks, end: int) -> None:
-    """Turn, in place, the kinds of scalars to what they are."""
-    at = tokens.scalars
-    odd = oddities_of(marks).before(end)
-    kinds = kinds_of_scalars(marks.padded, tokens.starts.take(at), tokens.scalar_ends, odd)
-    tokens.kinds[at] = kinds
-
-
-def _complete(kinds: Kinds) -> int:
-    """Return how many tokens are complete: a last string, or key and colon, may be a key's."""
-    count = len(kinds)
-    if count and kinds[count - 1] == STRING:
-        count -= 1
-    if count and kinds[count - 1] == COLON:
-        count -= 2
-    return max(0, count)
-
-
-def _open_contexts(before: Kinds, containers: Containers) -> Kinds:
-    """Return the contexts that are open behind a block."""
-    still = np.flatnonzero(containers.closers[1:] < 0) + 1
-    return np.concatenate((before[: containers.bottom], containers.contexts.take(still)))
-
-
-def _are_inside(places: Places, starts: Places, ends: Places) -> Flags:
-    """Return which places are inside of strings."""
-    if not len(starts):
-        return np.zeros(len(places), np.bool_)
-    owners = np.searchsorted(starts, places, side="right") - 1
-    inside: Flags = (owners >= 0) & (places < ends.take(owners))
-    return inside
-
-
-def _check_controls(marks: Marks, end: int) -> None:
-    """Raise InvalidJsonError for a control character in a string."""
-    if len(marks.controls) and int(marks.controls[0]) < end:
-        raise InvalidJsonError(int(marks.controls[0]), "a string holds a control character")

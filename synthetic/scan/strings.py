@@ -19,7 +19,7 @@ UCS_4: Final = 3
 _LEAST_LATIN_1: Final = 0x80
 _LEAST_UCS_2: Final = 0xC4  # the lead byte of U+0100
 _LEAST_UCS_4: Final = 0xF0  # the lead byte of U+10000
-_WIDTHS: Final = np.array(
+WIDTHS: Final = np.array(
     [(byte >= _LEAST_LATIN_1) + (byte >= _LEAST_UCS_2) + (byte >= _LEAST_UCS_4)
      for byte in range(256)], np.uint8,
 )  # fmt: skip
@@ -32,6 +32,8 @@ _CONTINUATIONS: Final = np.array(
 _FIRST: Final = np.zeros(1, np.intp)
 _SIMPLE: Final = np.isin(np.arange(256), list(b'"\\/bfnrt'))
 _Codes = NDArray[np.uint32]
+Wide = tuple[Kinds, Places]
+"""Of each string: the width of its widest character, and how many bytes continue characters."""
 _UNICODE: Final = ord("u")
 _CODE_BYTES: Final = 6
 _WORD: Final = 8
@@ -63,11 +65,14 @@ class Texts:
     has_lone_surrogate: bool
 
 
-def texts_of(view: Bytes, starts: Places, ends: Places, leads: Leads, escapes: Places) -> Texts:
+def texts_of(
+    view: Bytes, starts: Places, ends: Places, wide: Leads | Wide | None, escapes: Places
+) -> Texts:
     """Return what is known of strings, whose quotes are at `starts` and before `ends`.
 
-    `leads` are the block's characters of several bytes; `escapes` are its escaping backslashes,
-    which must be inside of these strings.
+    `wide` are the block's characters of several bytes, or what of these is known for each string;
+    None if there are none. `escapes` are its escaping backslashes, which must be inside of these
+    strings.
 
     Raises InvalidJsonError, with the offset in the block, for an escape that is none.
     """
@@ -77,8 +82,10 @@ def texts_of(view: Bytes, starts: Places, ends: Places, leads: Leads, escapes: P
     escaped = np.zeros(len(starts), np.intp)
     widths = np.zeros(len(starts), np.uint8)
     has_lone_surrogate = False
-    if len(leads.places) and len(starts):
-        widths, continuations = _wide(starts, ends, leads)
+    if isinstance(wide, Leads):
+        wide = _wide(starts, ends, wide) if len(wide.places) and len(starts) else None
+    if wide is not None:
+        widths, continuations = wide
         characters = contents - continuations
     if len(escapes):
         owners = np.searchsorted(starts, escapes, side="right") - 1
@@ -100,7 +107,7 @@ def texts_of(view: Bytes, starts: Places, ends: Places, leads: Leads, escapes: P
     )
 
 
-def _wide(starts: Places, ends: Places, leads: Leads) -> tuple[Kinds, Places]:
+def _wide(starts: Places, ends: Places, leads: Leads) -> Wide:
     """Return the width of each string, and how many of its bytes continue a character."""
     widths = np.zeros(len(starts), np.uint8)
     owners = np.searchsorted(starts, leads.places, side="right")
@@ -113,7 +120,7 @@ def _wide(starts: Places, ends: Places, leads: Leads) -> tuple[Kinds, Places]:
     if not len(owners):
         return widths, np.zeros(len(starts), np.intp)
     firsts = _firsts(owners)
-    widths[owners.take(firsts)] = _WIDTHS.take(np.maximum.reduceat(lead_bytes, firsts))
+    widths[owners.take(firsts)] = WIDTHS.take(np.maximum.reduceat(lead_bytes, firsts))
     more = _CONTINUATIONS.take(lead_bytes)
     return widths, np.bincount(owners, more, minlength=len(starts)).astype(np.intp)
 

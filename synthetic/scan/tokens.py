@@ -53,6 +53,22 @@ class Tokens:
         ends[self.scalars] = self.scalar_ends
         return ends
 
+    def moved(self, places: Places) -> "Tokens":
+        """Return the tokens of a longer text, by where in it each byte of this one is.
+
+        Both have the same kinds, also those that are found later.
+        """
+        unfinished_at = self.unfinished_at
+        return Tokens(
+            kinds=self.kinds,
+            starts=places.take(self.starts),
+            strings=self.strings,
+            scalars=self.scalars,
+            string_ends=_behind_last(places, self.string_ends),
+            scalar_ends=_behind_last(places, self.scalar_ends),
+            unfinished_at=None if unfinished_at is None else int(places[unfinished_at]),
+        )
+
     def first(self, count: int) -> "Tokens":
         """Return the first tokens alone."""
         if count == len(self):
@@ -103,6 +119,13 @@ def tokens_of(marks: Marks, *, is_last: bool) -> Tokens:
     if unfinished_at is None and not is_last and len(kinds) and kinds[-1] == SCALAR:
         return tokens.first(len(kinds) - 1)
     return tokens
+
+
+def _behind_last(places: Places, ends: Places) -> Places:
+    """Return the ends of what ends at some bytes, by where its last byte is."""
+    moved: Places = places.take(ends - 1)
+    moved += 1
+    return moved
 
 
 def _behind(lasts: Flags) -> Places:
