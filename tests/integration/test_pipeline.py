@@ -211,15 +211,17 @@ command = ["/bin/sh", "-c", "sleep 600; exit 0", "oomproof-sleeper-{os.getpid()}
 
 def sleepers() -> list[int]:
     """Return the processes of this test's long worker."""
-    found: list[int] = []
+    parents: dict[int, int] = {}
     mark = f"oomproof-sleeper-{os.getpid()}".encode()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
                 words = (folder / "cmdline").read_bytes().split(b"\0")
                 if words[:3] == [b"/bin/sh", b"-c", b"sleep 600; exit 0"] and mark in words:
-                    found.append(int(folder.name))
-    return found
+                    stat = (folder / "stat").read_text().rpartition(")")[2]
+                    parents[int(folder.name)] = int(stat.split()[1])
+    # A shell that is about to start its sleep is there twice for a moment.
+    return [pid for pid, parent in parents.items() if parent not in parents]
 
 
 def groups_of(pid: int) -> list[str]:
