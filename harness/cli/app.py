@@ -24,6 +24,7 @@ from harness.cli import (
     shrink,
     xray,
 )
+from harness.cli.interrupts import interrupt
 from harness.cli.output import hush, prepare_streams
 
 app = typer.Typer(
@@ -91,13 +92,10 @@ def _heed_requests_to_end() -> None:
 
     So it takes its half-written files and its sandboxes with it.
     """
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    for number in _REQUESTS_TO_END[1:]:
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has one of them ignored
-            signal.signal(number, stop)
+    for number in _REQUESTS_TO_END:
+        # nohup has one of them ignored
+        if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
+            signal.signal(number, interrupt)
 
 
 def run_words(words: Sequence[str]) -> int:

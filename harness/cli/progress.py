@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
+from harness.cli.interrupts import insist
 from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes, format_seconds
 from harness.reporters.plain import one_line
@@ -50,6 +51,7 @@ class EventLines:
 
     def bytes(self, what: str, done: int, total: int) -> None:
         """Say how far something has come, now and then."""
+        insist()
         self.task(f"{what}: {format_bytes(done)} of {format_bytes(total)}")
 
     def run_started(self, planned: "PlannedRun", total: int) -> None:
@@ -81,6 +83,7 @@ class LiveBar:
 
     def bytes(self, what: str, done: int, total: int) -> None:
         """Move the bar to `done` of `total` bytes."""
+        insist()
         self._progress.update(
             self._work, description=_plain(what), completed=done, total=total, visible=True
         )

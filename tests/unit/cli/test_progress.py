@@ -1,5 +1,6 @@
 """What people see while runs go on: lines in a log, a bar on a terminal."""
 
+import contextlib
 import io
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from harness.cli.interrupts import forget, interrupt
 from harness.cli.progress import AnyProgress, EventLines, LiveBar, progress_on, summary
 from harness.core.case import Case
 from harness.core.ending import Ending
@@ -27,6 +29,20 @@ def shown(request: pytest.FixtureRequest) -> Iterator[tuple[AnyProgress, io.Stri
     console = Console(file=stream, force_terminal=True, width=200)
     with Progress(console=console, auto_refresh=False) as progress:
         yield LiveBar(progress), stream
+
+
+def test_a_request_to_end_that_was_swallowed_is_heeded_at_the_next_step(
+    shown: tuple[AnyProgress, io.StringIO],
+) -> None:
+    progress, _ = shown
+    progress.bytes("Generating", 5, 10)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            progress.bytes("Generating", 6, 10)
+    finally:
+        forget()
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(
