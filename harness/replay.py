@@ -16,7 +16,6 @@ from harness.core.baseline import Baseline
 from harness.core.budget import Confirmation, confirmations, judge_budgets
 from harness.core.case import Case
 from harness.core.conditions import Conditions
-from harness.core.encoding import encode_json
 from harness.core.errors import (
     InputError,
     InterruptedRunError,
@@ -47,7 +46,7 @@ from harness.room import Room
 from harness.sandbox.contract import Sandbox
 from harness.site_pass import SitePass
 from harness.snapshots import ProbeMaker
-from harness.store import REPORT, Store, publish
+from harness.store import Store
 
 
 class Progress(Protocol):
@@ -346,4 +345,4 @@ class Replay:
         )
 
     def _save(self, report: Report) -> None:
-        publish(self._store.folder / REPORT, msgspec.json.format(encode_json(report)))
+        self._store.save_report(report)

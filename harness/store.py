@@ -109,6 +109,13 @@ def check_writable(path: Path, *, option: str) -> None:
         )
 
 
+def shown(path: Path) -> str:
+    """Return a path as people would type it from here."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
 class Store:
     """One invocation's folder."""
 
@@ -169,6 +176,15 @@ class Store:
         with contextlib.suppress(InputError):
             return load_baseline(self.folder / _BASELINE)
         return None
+
+    def save_report(self, report: Report) -> None:
+        """Save the report of this invocation in place of the one before.
+
+        Raises:
+            NoVerdictError: it could not be saved.
+
+        """
+        publish(self.folder / REPORT, msgspec.json.format(encode_json(report)))
 
     def timelines(self, report: Report) -> dict[int, tuple[Sample, ...]]:
         """Return the samples of each run of `report`, those that can be read."""

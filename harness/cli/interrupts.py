@@ -30,8 +30,3 @@ def insist() -> None:
     """
     if _asked.is_set():
         raise KeyboardInterrupt
-
-
-def forget() -> None:
-    """Forget what was asked."""
-    _asked.clear()

@@ -156,8 +156,9 @@ def _print(
     prepared: "Asked", answer: "Answer", problems: tuple[str, ...], *, as_json: bool
 ) -> None:
     from harness.cli.output import unheard
-    from harness.cli.session import shown, width_of
+    from harness.cli.session import width_of
     from harness.reporters.answer import render_answer, render_answer_json
+    from harness.store import shown
 
     with unheard():
         typer.echo(render_answer(answer, width=width_of(err=as_json)), err=as_json)

@@ -59,9 +59,9 @@ def requirement(
 
 
 def _print(prepared: "Asked", found: "Requirement", *, as_json: bool) -> None:
-    from harness.cli.session import shown
     from harness.core.command import NO_SNAPSHOT, knows_snapshot
     from harness.reporters.answer import render_requirement, requirement_document
+    from harness.store import shown
 
     inquiry = prepared.inquiry
     text = render_requirement(found, prepared.case.snapshot, inquiry.runs)

@@ -46,6 +46,7 @@ from harness.store import (
     load_baseline,
     new_store,
     publish,
+    shown,
 )
 
 MARKDOWN: Final = "report.md"
@@ -270,13 +271,6 @@ def _print(request: Request, report: Report, store: Store, problems: tuple[str, 
     typer.echo(f"Reports: {shown(store.folder)}", err=request.as_json)
     if request.as_json:
         typer.echo(render_json(report), nl=False)
-
-
-def shown(path: Path) -> str:
-    """Return a path as people would type it from here."""
-    with contextlib.suppress(ValueError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
 
 
 def _add_to_history(request: Request, report: Report) -> tuple[str, ...]:

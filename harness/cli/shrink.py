@@ -241,8 +241,8 @@ def _check_words(text: str) -> tuple[str, ...]:
 
 def _print(result: "Shrinking", runs: Path | None, *, as_json: bool) -> None:
     from harness.cli.output import unheard
-    from harness.cli.session import shown
     from harness.reporters.shrunk import render_shrunk, shrunk_document
+    from harness.store import shown
 
     with unheard():
         typer.echo(render_shrunk(result), err=as_json)

@@ -18,6 +18,11 @@ def encode_json(document: Any) -> bytes:
         return msgspec.json.encode(_spell(msgspec.to_builtins(document)))
 
 
+def indent_json(document: Any) -> bytes:
+    """Return a document as indented JSON in UTF-8, with a line break at its end."""
+    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
+
+
 def lay_out(document: Any) -> bytes:
     """Return a document as indented JSON that diffs well: each of its ``rows`` is one line.
 

@@ -1,6 +1,7 @@
 """A finding: one sentence about a run or a budget, and what it does to the verdict."""
 
 import enum
+from collections.abc import Iterable
 
 import msgspec
 
@@ -54,3 +55,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     run: int | None = None
     file: str = ""
     line: int = 0
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings by their severity, failures first, those of one in their order."""
+    order = list(Severity)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))

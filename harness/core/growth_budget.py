@@ -102,27 +102,25 @@ def _grown(budget: Budget, growth: Percent, run: Run, change: Change) -> Finding
         severity=Severity.FAILURE,
         case=run.case.name,
         run=run.number,
-        message=f"{run.case.name}: the peak grew {describe_growth(change)}; the budget `growth` "
-        f"allows {growth.text} beyond a noise floor of {format_bytes(change.floor_bytes)}.",
+        message=f"{run.case.name}: the peak grew {_distance(change)}, give or take "
+        f"{format_bytes(change.margin_bytes)}; the budget `growth` allows {growth.text} beyond a "
+        f"noise floor of {format_bytes(change.floor_bytes)}.",
         next_step="Look at what changed since the baseline; if the growth is meant, accept it with "
         "`oomproof baseline accept`.",
     )
 
 
-def describe_growth(change: Change) -> str:
-    """Return ``from A to B, by C (2.0%), give or take D``."""
-    lower = change.lower
+def _distance(change: Change) -> str:
+    """Return ``from A to B, by C (2.0%)``, whichever way it went."""
+    lower, by_bytes = change.lower, abs(change.lower.by_bytes)
     return (
         f"from {format_bytes(lower.old_bytes)} to {format_bytes(lower.new_bytes)}, by "
-        f"{format_bytes(lower.by_bytes)} ({lower.by_bytes / max(1, lower.old_bytes):.1%}), "
-        f"give or take {format_bytes(change.margin_bytes)}"
+        f"{format_bytes(by_bytes)} ({by_bytes / max(1, lower.old_bytes):.1%})"
     )
 
 
 def _open(budget: Budget, growth: Percent, run: Run, change: Change) -> Finding:
-    lower = change.lower
-    way = "grew" if lower.by_bytes >= 0 else "shrank"
-    by_bytes = abs(lower.by_bytes)
+    way = "grew" if change.lower.by_bytes >= 0 else "shrank"
     return Finding(
         budget=Subject.GROWTH,
         worker=budget.worker,
@@ -130,9 +128,7 @@ def _open(budget: Budget, growth: Percent, run: Run, change: Change) -> Finding:
         case=run.case.name,
         run=run.number,
         message=f"{run.case.name}: whether the budget `growth` is kept is not known: the peak "
-        f"{way} from {format_bytes(lower.old_bytes)} to {format_bytes(lower.new_bytes)}, by "
-        f"{format_bytes(by_bytes)} ({by_bytes / max(1, lower.old_bytes):.1%}), {_doubt(change)}; "
-        f"{growth.text} and a noise floor of "
+        f"{way} {_distance(change)}, {_doubt(change)}; {growth.text} and a noise floor of "
         f"{format_bytes(change.floor_bytes)} are allowed.",
         next_step=advise_repeats(change, growth.fraction),
     )

@@ -11,7 +11,7 @@ from harness.core.budget import judge_budgets
 from harness.core.command import knows_snapshot
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
-from harness.core.finding import Finding, Severity, Subject
+from harness.core.finding import Finding, Severity, Subject, worst_first
 from harness.core.growth import GrowthLaw
 from harness.core.node import judge_heap_limits
 from harness.core.run import Purpose, Run
@@ -75,9 +75,7 @@ def judge(
         *judge_heap_limits(scenario, runs, conditions),
         *more,
     ]
-    order = list(Severity)
-    findings.sort(key=lambda finding: order.index(finding.severity))
-    return tuple(findings), verdict_of(findings)
+    return worst_first(findings), verdict_of(findings)
 
 
 def judge_endings(scenario: Scenario, runs: Sequence[Run]) -> tuple[Finding, ...]:

@@ -25,9 +25,10 @@ from harness.pytest_plugin import inside, recorded
 from harness.pytest_plugin.explain import Explanation, numbers_of, with_profile
 from harness.pytest_plugin.options import inner_options
 from harness.pytest_plugin.terms import Terms
-from harness.pytest_plugin.workshop import Bench, Workshop, name_of, shown
+from harness.pytest_plugin.workshop import Bench, Workshop, name_of
 from harness.sandbox.contract import MountRequest, Order
 from harness.snapshots import resolve_snapshots
+from harness.store import shown
 
 _INSIDE: Final = inside.__file__
 _ORDER: Final = "order.json"

@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import pytest
 
 from harness import __version__
 from harness.core.case import Case
 from harness.core.conditions import Conditions
-from harness.core.encoding import encode_json
 from harness.core.errors import InputError, InterruptedRunError, OomproofError
-from harness.core.finding import Finding, Severity
+from harness.core.finding import Finding, worst_first
 from harness.core.peaks import Sample
 from harness.core.profile import Profile
 from harness.core.report import SCHEMA, Report
@@ -35,7 +33,7 @@ from harness.reporters.markdown import render_markdown
 from harness.sandbox.choose import choose
 from harness.sandbox.contract import Order, Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
-from harness.store import LATEST, REPORT, Store, new_store, publish
+from harness.store import LATEST, Store, new_store, publish
 
 MARKDOWN: Final = "report.md"
 # As many as pytest keeps of its own temporary folders.
@@ -143,7 +141,6 @@ class Bench:
 
     def keep(self, runs: Sequence[Run], findings: Sequence[Finding]) -> Report:
         """Save the report of these runs, and return it."""
-        order = list(Severity)
         report = Report(
             schema=SCHEMA,
             oomproof=__version__,
@@ -152,10 +149,10 @@ class Bench:
             started_at=self._started_at,
             conditions=self._conditions,
             runs=tuple(runs),
-            findings=tuple(sorted(findings, key=lambda one: order.index(one.severity))),
+            findings=worst_first(findings),
             planned_runs=sum(run.purpose is Purpose.VERDICT for run in runs),
         )
-        publish(self.folder / REPORT, msgspec.json.format(encode_json(report)))
+        self._store.save_report(report)
         publish(self.folder / MARKDOWN, render_markdown(report).encode())
         return report
 
@@ -210,13 +207,6 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
     if asked.is_set():
         raise KeyboardInterrupt
-
-
-def shown(path: Path) -> str:
-    """Return a path as people would type it from here."""
-    with contextlib.suppress(ValueError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
 
 
 @contextlib.contextmanager

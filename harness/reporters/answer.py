@@ -10,7 +10,7 @@ from harness.core.answer import Against, Answer, JsonCosts, ProfileSummary
 from harness.core.autopsy import StoppedAt
 from harness.core.case import Snapshot
 from harness.core.conditions import Conditions
-from harness.core.encoding import encode_json
+from harness.core.encoding import indent_json
 from harness.core.ending import Ending
 from harness.core.profile import Moment, Profiler
 from harness.core.reconcile import Reconciliation
@@ -344,7 +344,7 @@ def _row(run: Run) -> str:
 
 def render_answer_json(answer: Answer) -> bytes:
     """Return the answer as an indented JSON document in UTF-8."""
-    return msgspec.json.format(encode_json(answer), indent=2) + b"\n"
+    return indent_json(answer)
 
 
 def render_requirement(found: Requirement, snapshot: Snapshot, runs: Sequence[Run]) -> str:
@@ -371,4 +371,4 @@ def requirement_document(
         "runs": list(runs),
         "evidence_dir": folder,
     }
-    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
+    return indent_json(document)

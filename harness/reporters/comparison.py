@@ -4,9 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-import msgspec
-from rich.cells import cell_len
-
 from harness import __version__
 from harness.core.comparison import (
     SCHEMA,
@@ -15,9 +12,10 @@ from harness.core.comparison import (
     ComparisonDocument,
     Outcome,
 )
-from harness.core.encoding import encode_json
+from harness.core.encoding import indent_json
 from harness.core.spread import MOST_REPEATS_ADVISED
 from harness.core.units import format_bytes
+from harness.reporters.columns import lines_of, shown_in
 from harness.reporters.markdown import escape
 from harness.reporters.plain import one_line
 
@@ -39,13 +37,13 @@ _NOTHING: Final = "-"
 def render_comparison_json(comparisons: Sequence[Comparison]) -> bytes:
     """Return the comparisons as an indented JSON document in UTF-8."""
     document = ComparisonDocument(schema=SCHEMA, oomproof=__version__, scenarios=tuple(comparisons))
-    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
+    return indent_json(document)
 
 
 def render_comparison(comparisons: Sequence[Comparison], *, unicode: bool = True) -> str:
     """Return the comparisons for a terminal: a line a case, what changed first."""
     text = "\n".join(line for one in comparisons for line in _terminal(one)) + "\n"
-    return text if unicode else text.replace("±", "+-").encode("ascii", "replace").decode("ascii")
+    return shown_in(text, unicode=unicode)
 
 
 def _terminal(comparison: Comparison) -> Iterator[str]:
@@ -55,19 +53,13 @@ def _terminal(comparison: Comparison) -> Iterator[str]:
     for line in remarks_on(comparison):
         yield f"  {one_line(line)}"
     cases = in_order(comparison.cases)
-    rows = [_HEADINGS, *([one_line(cell) for cell in cells_of(case)] for case in cases)]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    for row, case in zip(rows, (None, *cases), strict=True):
-        yield "  " + "  ".join(_padded(row, widths)).rstrip()
+    rows = [_HEADINGS, *map(cells_of, cases)]
+    lines = lines_of(rows, right=range(1, len(_HEADINGS) - 1))
+    for line, case in zip(lines, (None, *cases), strict=True):
+        yield line
         if case is not None and (told := told_of(case)):
             yield f"      {one_line(told)}"
     yield ""
-
-
-def _padded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        gap = " " * (width - cell_len(cell))
-        yield gap + cell if 0 < column < len(row) - 1 else cell + gap
 
 
 def render_comparison_markdown(comparisons: Sequence[Comparison]) -> str:
@@ -126,13 +118,14 @@ def cells_of(case: CaseComparison) -> tuple[str, ...]:
         OUTCOMES[case.outcome],
         _NOTHING if old_bytes is None else format_bytes(old_bytes),
         _NOTHING if new_bytes is None else format_bytes(new_bytes),
-        _difference(case),
+        describe_difference(case),
         _confidence(case),
         case.case,
     )
 
 
-def _difference(case: CaseComparison) -> str:
+def describe_difference(case: CaseComparison) -> str:
+    """Return ``+1 MiB ± 10 KiB (+2.0%)``, or a dash where nothing could be compared."""
     if case.lower is None:
         return _NOTHING
     by_bytes, before_bytes = case.lower.by_bytes, max(1, case.lower.old_bytes)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from harness.core.encoding import encode_json
+from harness.core.encoding import indent_json
 from harness.core.quantity import Duration, Limit, Percent, Size, describe_quantity
 from harness.core.report import SCHEMA, Report
 from harness.core.scenario import SCHEMA as SCENARIO_SCHEMA
@@ -15,7 +15,7 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 def render_json(report: Report) -> bytes:
     """Return the report as an indented JSON document in UTF-8."""
-    return msgspec.json.format(encode_json(report), indent=2) + b"\n"
+    return indent_json(report)
 
 
 def report_schema() -> dict[str, Any]:

@@ -114,22 +114,28 @@ def _line_of(run: Run, variant: int, points: Sequence[tuple[float, float]]) -> L
 def _points_of(run: Run, samples: Sequence[Sample]) -> Sequence[tuple[float, float]]:
     """Return the points of a run as seconds and MiB; of one without samples, its peak alone."""
     if samples:
-        lived = _thin(_until_kill(samples) if run.killed is Killed.MAIN else samples)
+        lived = thin(lived_samples(run, samples), _POINTS)
         return [(sample.at_s, sample.unreclaimable_bytes / _MIB) for sample in lived]
     return [] if run.peak_bytes is None else [(run.wall_seconds, run.peak_bytes / _MIB)]
 
 
-def _until_kill(samples: Sequence[Sample]) -> Sequence[Sample]:
-    """Return the samples up to the largest: what follows is a killed worker giving it all back."""
-    largest = max(range(len(samples)), key=lambda index: samples[index].unreclaimable_bytes)
-    return samples[: largest + 1]
-
-
-def _thin(samples: Sequence[Sample]) -> Sequence[Sample]:
-    """Return the largest sample of each short stretch, with the first and the last of all."""
-    if len(samples) <= _POINTS:
+def lived_samples(run: Run, samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Return the samples of the worker's life: a killed one gives all back after its largest."""
+    if run.killed is not Killed.MAIN or not samples:
         return samples
-    step = -(-len(samples) // (_POINTS - 2))
+    return samples[: index_of_top(samples) + 1]
+
+
+def index_of_top(samples: Sequence[Sample]) -> int:
+    """Return where the largest sample is."""
+    return max(range(len(samples)), key=lambda index: samples[index].unreclaimable_bytes)
+
+
+def thin(samples: Sequence[Sample], points: int) -> Sequence[Sample]:
+    """Return the largest sample of each short stretch, with the first and the last of all."""
+    if len(samples) <= points:
+        return samples
+    step = -(-len(samples) // (points - 2))
     largest = (
         max(samples[start : start + step], key=lambda sample: sample.unreclaimable_bytes)
         for start in range(0, len(samples), step)

@@ -9,14 +9,12 @@ import functools
 import io
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from harness.core.ending import Ending
-from harness.core.peaks import Sample
-from harness.core.report import Report
 from harness.core.units import format_seconds
-from harness.reporters.picture import Line, Panel, Picture, picture_of
+from harness.reporters.picture import Line, Panel, Picture
 from harness.reporters.words import ENDINGS
 
 if TYPE_CHECKING:
@@ -47,11 +45,6 @@ _NEEDLE: Final = 20
 _TICK_GAP: Final = 0.11
 _MOST_KILLS: Final = 3
 _LONGEST_NAME: Final = 48
-
-
-def render_timelines(report: Report, timelines: Mapping[int, Sequence[Sample]]) -> bytes:
-    """Return a PNG of the runs' memory over time; `timelines` are by the number of the run."""
-    return draw(picture_of(report, timelines))
 
 
 def draw(picture: Picture) -> bytes:

@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-import msgspec
-
-from harness.core.encoding import encode_json
+from harness.core.encoding import indent_json
 from harness.core.json_path import format_path
 from harness.core.units import format_megabytes, format_seconds
 from harness.shrinking import Shrinking
@@ -109,4 +107,4 @@ def shrunk_document(result: Shrinking, runs: str | None) -> bytes:
         "unseen": shrunk.problems,
         "runs_dir": runs,
     }
-    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
+    return indent_json(document)

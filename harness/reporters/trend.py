@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import msgspec
-from rich.cells import cell_len
-
 from harness import __version__
 from harness.core.comparison import CaseComparison, Outcome
-from harness.core.encoding import encode_json
+from harness.core.encoding import indent_json
 from harness.core.history import SCHEMA, Trend, TrendDocument, TrendPoint
 from harness.core.units import format_bytes
-from harness.reporters.comparison import OUTCOMES
+from harness.reporters.columns import lines_of, shown_in
+from harness.reporters.comparison import OUTCOMES, describe_difference
 from harness.reporters.markdown import escape
 from harness.reporters.plain import one_line
 
@@ -26,27 +24,18 @@ _SILENT: Final = {Outcome.SAME, Outcome.NEW}
 def render_trend_json(trends: Sequence[Trend]) -> bytes:
     """Return the trends as an indented JSON document in UTF-8."""
     document = TrendDocument(schema=SCHEMA, oomproof=__version__, trends=tuple(trends))
-    return msgspec.json.format(encode_json(document), indent=2) + b"\n"
+    return indent_json(document)
 
 
 def render_trend(trends: Sequence[Trend], *, unicode: bool = True) -> str:
     """Return the trends for a terminal: a line a commit, oldest first."""
     text = "\n".join(line for trend in trends for line in _terminal(trend)) + "\n"
-    return text if unicode else text.replace("±", "+-").encode("ascii", "replace").decode("ascii")
+    return shown_in(text, unicode=unicode)
 
 
 def _terminal(trend: Trend) -> Iterator[str]:
     yield one_line(f"{trend.scenario}  {trend.case}")
-    rows = [_HEADINGS, *([one_line(cell) for cell in _cells(point)] for point in trend.points)]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    for row in rows:
-        padded = (
-            " " * (width - cell_len(cell)) + cell
-            if column in {2, 3}
-            else cell + " " * (width - cell_len(cell))
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield f"  {'  '.join(padded).rstrip()}"
+    yield from lines_of([_HEADINGS, *map(_cells, trend.points)], right={2, 3})
     yield f"  {one_line(summary_of(trend))}"
     yield ""
 
@@ -78,7 +67,7 @@ def summary_of(trend: Trend) -> str:
     return (
         f"{commits}; from the first few to the last few that can be compared: "
         f"{format_bytes(lower.old_bytes)} to {format_bytes(lower.new_bytes)}, "
-        f"{_difference(trend.overall)}: {OUTCOMES[trend.overall.outcome]}."
+        f"{describe_difference(trend.overall)}: {OUTCOMES[trend.overall.outcome]}."
     )
 
 
@@ -94,7 +83,7 @@ def _cells(point: TrendPoint) -> tuple[str, ...]:
         commit_of(point),
         line.at[:_MINUTES].replace("T", " "),
         _NOTHING if line.entry is None else format_bytes(line.entry.peaks.least_bytes),
-        _difference(change),
+        describe_difference(change),
         "" if change.outcome in _SILENT and not change.reason else _told(change),
     )
 
@@ -102,12 +91,3 @@ def _cells(point: TrendPoint) -> tuple[str, ...]:
 def _told(change: CaseComparison) -> str:
     outcome = "" if change.outcome in _SILENT else OUTCOMES[change.outcome]
     return ": ".join(filter(None, (outcome, change.reason)))
-
-
-def _difference(change: CaseComparison) -> str:
-    if change.lower is None:
-        return _NOTHING
-    sign = "+" if change.lower.by_bytes > 0 else ""
-    share = change.lower.by_bytes / max(1, change.lower.old_bytes)
-    margin = format_bytes(change.lower.margin_bytes)
-    return f"{sign}{format_bytes(change.lower.by_bytes)} ± {margin} ({share:+.1%})"

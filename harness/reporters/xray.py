@@ -4,10 +4,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
 from rich.cells import cell_len, set_cell_size
 
-from harness.core.encoding import encode_json
+from harness.core.encoding import indent_json
 from harness.core.units import format_bytes, format_megabytes
 from harness.reporters.plain import one_line
 from synthetic.xray.branches import Branch
@@ -132,4 +131,4 @@ def xray_document(found: XRay) -> dict[str, Any]:
 
 def render_xray_json(found: XRay) -> bytes:
     """Return the x-ray as an indented JSON document in UTF-8."""
-    return msgspec.json.format(encode_json(xray_document(found)), indent=2) + b"\n"
+    return indent_json(xray_document(found))

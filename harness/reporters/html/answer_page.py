@@ -14,7 +14,7 @@ from harness.reporters.drawing import WantedPlot
 from harness.reporters.html import cases, machine
 from harness.reporters.html.cases import group_runs, rows_of
 from harness.reporters.html.flames import Flames
-from harness.reporters.html.model import Block, CaseView, Page
+from harness.reporters.html.model import Block, Page
 from harness.reporters.html.plotting import Plots
 from harness.reporters.html.profiles import view_of_answer
 from harness.reporters.html.shapes import Mark, MarkKind
@@ -60,17 +60,7 @@ class AnswerPage:
             blocks=tuple(self._blocks()),
             rows=rows,
             cases=tuple(
-                CaseView(
-                    row=row,
-                    name=cases.title_of(group),
-                    plot=plots.get(group.key),
-                    facts=cases.facts_of(group),
-                    parts=cases.parts_of(group.worst.peaks),
-                    repeats=cases.repeats_of(group),
-                    notes=cases.notes_on(group),
-                    said=cases.said_by(group),
-                    is_open=True,
-                )
+                cases.view_of(group, row, plot=plots.get(group.key), is_heard=True, is_open=True)
                 for group, row in zip(self._groups, rows, strict=True)
             ),
             profiles=() if held is None else (held,),

@@ -11,7 +11,16 @@ from harness.core.finding import Finding
 from harness.core.peaks import Parts
 from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes, format_megabytes, format_seconds
-from harness.reporters.html.model import Bar, CaseRow, Fact, Note, Part
+from harness.reporters.html.model import (
+    Bar,
+    CaseRow,
+    CaseView,
+    Fact,
+    Note,
+    Part,
+    Plot,
+    ProfileView,
+)
 from harness.reporters.html.texts import clip, percent
 from harness.reporters.plain import last_lines
 from harness.reporters.words import (
@@ -245,3 +254,27 @@ def title_of(group: CaseRuns) -> str:
     """Return what a case is called above its details."""
     run = group.worst
     return clip(f"{run.case.name}{describe_pass(run) if len(group.runs) == 1 else ''}", 400)
+
+
+def view_of(  # noqa: PLR0913  (a view joins what is known of a case)
+    group: CaseRuns,
+    row: CaseRow,
+    *,
+    plot: Plot | None,
+    profile: ProfileView | None = None,
+    is_heard: bool,
+    is_open: bool,
+) -> CaseView:
+    """Return the details of a case below its `row`; `is_heard` shows its last words."""
+    return CaseView(
+        row=row,
+        name=title_of(group),
+        plot=plot,
+        facts=facts_of(group),
+        parts=parts_of(group.worst.peaks),
+        repeats=repeats_of(group),
+        notes=notes_on(group),
+        said=said_by(group) if is_heard else (),
+        profile=profile,
+        is_open=is_open,
+    )

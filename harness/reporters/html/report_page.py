@@ -140,16 +140,12 @@ class ReportPage:
         few = len(self._groups) <= _MOST_OPEN
         opened = {group.key for group in worst_first[:_MOST_OPEN] if few or _is_bad(group)}
         return tuple(
-            CaseView(
-                row=row,
-                name=cases.title_of(group),
+            cases.view_of(
+                group,
+                row,
                 plot=plots.get(group.key),
-                facts=cases.facts_of(group),
-                parts=cases.parts_of(group.worst.peaks),
-                repeats=cases.repeats_of(group),
-                notes=cases.notes_on(group),
-                said=cases.said_by(group) if group.key in heard else (),
                 profile=profiles.get(group.key),
+                is_heard=group.key in heard,
                 is_open=group.key in opened,
             )
             for group, row in zip(self._groups, rows, strict=True)

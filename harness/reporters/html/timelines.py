@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from harness.core.ending import Ending, Killed
+from harness.core.ending import Ending
 from harness.core.peaks import Sample
 from harness.core.run import Purpose, Run
 from harness.core.units import format_bytes, format_seconds
 from harness.reporters.html.shapes import Curve, Mark, MarkKind, Sketch, Timeline
+from harness.reporters.picture import index_of_top, lived_samples, thin
 from harness.reporters.plain import one_line
 from harness.reporters.words import ENDINGS
 
@@ -32,13 +33,13 @@ def timeline_of(
 
     Of each curve about as many `points` are kept. None where nothing was sampled.
     """
-    samples = _lived(worst, samples_of(worst) or ())
+    samples = lived_samples(worst, samples_of(worst) or ())
     if not samples:
         return None
     others = [run for run in repeats if run is not worst][: _MOST_CURVES - 1]
     seen = [(run, samples_of(run) or ()) for run in others]
     curves = [_curve(worst, samples, points)]
-    curves += [_curve(run, _lived(run, of_run), points) for run, of_run in seen if of_run]
+    curves += [_curve(run, lived_samples(run, of_run), points) for run, of_run in seen if of_run]
     limit_bytes = worst.case.memory_limit_bytes
     return Timeline(
         curves=tuple(curves),
@@ -49,19 +50,8 @@ def timeline_of(
     )
 
 
-def _lived(run: Run, samples: Sequence[Sample]) -> Sequence[Sample]:
-    """Return the samples of the worker's life: a killed one gives all back after its largest."""
-    if run.killed is not Killed.MAIN or not samples:
-        return samples
-    return samples[: _top(samples) + 1]
-
-
-def _top(samples: Sequence[Sample]) -> int:
-    return max(range(len(samples)), key=lambda index: samples[index].unreclaimable_bytes)
-
-
 def _curve(run: Run, samples: Sequence[Sample], points: int) -> Curve:
-    kept = _thin(samples, points)
+    kept = thin(samples, points)
     size_bytes = max(1, run.case.snapshot.bytes)
     read = (
         ()
@@ -78,20 +68,8 @@ def _curve(run: Run, samples: Sequence[Sample], points: int) -> Curve:
     )
 
 
-def _thin(samples: Sequence[Sample], points: int) -> Sequence[Sample]:
-    """Return the largest sample of each short stretch, with the first and the last of all."""
-    if len(samples) <= points:
-        return samples
-    step = -(-len(samples) // (points - 2))
-    largest = (
-        max(samples[start : start + step], key=lambda sample: sample.unreclaimable_bytes)
-        for start in range(0, len(samples), step)
-    )
-    return (samples[0], *largest, samples[-1])
-
-
 def _marks(run: Run, samples: Sequence[Sample]) -> tuple[Mark, ...]:
-    top, last = samples[_top(samples)], samples[-1]
+    top, last = samples[index_of_top(samples)], samples[-1]
     peak = format_bytes(top.unreclaimable_bytes)
     marks = []
     limit_bytes = run.case.memory_limit_bytes

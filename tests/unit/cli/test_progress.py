@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from harness.cli.interrupts import forget, interrupt
+from harness.cli import interrupts
 from harness.cli.progress import AnyProgress, EventLines, LiveBar, progress_on, summary
 from harness.core.case import Case
 from harness.core.ending import Ending
@@ -32,17 +33,15 @@ def shown(request: pytest.FixtureRequest) -> Iterator[tuple[AnyProgress, io.Stri
 
 
 def test_a_request_to_end_that_was_swallowed_is_heeded_at_the_next_step(
-    shown: tuple[AnyProgress, io.StringIO],
+    shown: tuple[AnyProgress, io.StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(interrupts, "_asked", threading.Event())
     progress, _ = shown
     progress.bytes("Generating", 5, 10)
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            interrupt()
-        with pytest.raises(KeyboardInterrupt):
-            progress.bytes("Generating", 6, 10)
-    finally:
-        forget()
+    with contextlib.suppress(KeyboardInterrupt):
+        interrupts.interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        progress.bytes("Generating", 6, 10)
 
 
 def test_a_run_is_told_from_its_beginning_to_its_end(

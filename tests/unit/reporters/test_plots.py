@@ -12,7 +12,7 @@ from harness.core.peaks import Sample
 from harness.core.report import Report
 from harness.reporters.drawing import Wanted, decode_drawn, encode_wanted
 from harness.reporters.picture import picture_of
-from harness.reporters.plots import render_timelines
+from harness.reporters.plots import draw
 
 _ROOT = Path(harness.__file__).parents[1]
 Timelines = Mapping[int, Sequence[Sample]]
@@ -31,7 +31,7 @@ def test_pictures_of_no_run_of_one_and_of_many(
 ) -> None:
     sizes = []
     for report in (empty, many_runs(1), many_runs(60)):
-        png = render_timelines(report, timelines_of(report))
+        png = draw(picture_of(report, timelines_of(report)))
         sizes.append(len(png))
         width, height = _size(png)
         assert 600 <= width <= 2_400
@@ -40,7 +40,7 @@ def test_pictures_of_no_run_of_one_and_of_many(
 
 
 def test_a_bad_night_can_be_drawn(night: Report, timelines_of: TimelinesOf) -> None:
-    assert len(render_timelines(night, timelines_of(night))) > 50_000
+    assert len(draw(picture_of(night, timelines_of(night)))) > 50_000
 
 
 def test_names_that_matplotlib_would_read_are_drawn_as_they_are(
@@ -49,7 +49,7 @@ def test_names_that_matplotlib_would_read_are_drawn_as_they_are(
     case = msgspec.structs.replace(passing.runs[0].case, worker="_$\\frac{$ 語 %s {0}")
     runs = (msgspec.structs.replace(passing.runs[0], case=case), *passing.runs[1:])
     report = msgspec.structs.replace(passing, runs=runs)
-    _size(render_timelines(report, timelines_of(report)))
+    _size(draw(picture_of(report, timelines_of(report))))
 
 
 def test_a_picture_has_a_panel_for_each_snapshot_smallest_first(
@@ -69,7 +69,7 @@ def test_a_run_without_a_timeline_is_a_point_at_its_peak(passing: Report) -> Non
     picture = picture_of(passing, {})
     assert [len(line.at_s) for line in picture.panels[0].lines] == [1, 1]
     assert picture.panels[0].lines[1].mib == (48.0,)
-    _size(render_timelines(passing, {}))
+    _size(draw(picture_of(passing, {})))
 
 
 def test_long_timelines_are_thinned_and_keep_peak_and_ends(passing: Report) -> None:
@@ -101,7 +101,7 @@ def test_times_far_apart_share_a_panel(passing: Report, timelines_of: TimelinesO
         for run, seconds in zip(passing.runs, (0.3, 300.0), strict=True)
     )
     report = msgspec.structs.replace(passing, runs=runs)
-    _size(render_timelines(report, timelines_of(report)))
+    _size(draw(picture_of(report, timelines_of(report))))
 
 
 def test_another_process_draws_the_same_picture(passing: Report, timelines_of: TimelinesOf) -> None:
@@ -115,7 +115,7 @@ def test_another_process_draws_the_same_picture(passing: Report, timelines_of: T
     )
     picture = decode_drawn(drawn.stdout).picture
     assert picture is not None
-    assert _size(picture) == _size(render_timelines(passing, timelines_of(passing)))
+    assert _size(picture) == _size(draw(picture_of(passing, timelines_of(passing))))
 
 
 def test_matplotlib_is_not_imported_before_a_picture_is_drawn() -> None:
