@@ -52,7 +52,8 @@ def accept(
     dropped = _dropped(before, baseline)
     baseline = with_profiles(baseline, report.profiles, before)
     save_baseline(target, baseline)
-    typer.echo(f"Accepted {len(baseline.entries)} cases as {target}.", err=json)
+    count = len(baseline.entries)
+    typer.echo(f"Accepted {count} case{'' if count == 1 else 's'} as {target}.", err=json)
     for case in dropped:
         typer.echo(f"No longer in it, because the report has no such run: {case}", err=json)
     bare = [entry for entry in baseline.entries if not (entry.profile and entry.profile.sites)]
@@ -90,11 +91,12 @@ def show(
     baselines: Annotated[Path, typer.Option(help="Where the baselines are.")] = _BASELINES,
     json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
 ) -> int:
-    """Show the accepted peaks of a scenario, what held most, and what they were measured under."""
+    """Show the accepted peaks of a scenario, their spread, what held most, and the conditions."""
     from harness.core.attribution_words import quoted
     from harness.core.errors import InputError
     from harness.core.units import format_bytes
     from harness.reporters.plain import one_line
+    from harness.reporters.words import describe_spread
     from harness.store import baseline_path, load_baseline
 
     path = baseline_path(baselines, name)
@@ -108,6 +110,7 @@ def show(
     typer.echo(f"{name}: {conditions.sandbox}, Python {conditions.python}, {conditions.kernel}")
     for entry in found.entries:
         typer.echo(f"  {format_bytes(entry.peak_bytes):>12}  {one_line(entry.case)}")
+        typer.echo(f"  {'':>12}    {describe_spread(entry.peaks.samples)}")
         sites = entry.profile.sites if entry.profile else None
         if sites and sites.rows:
             most = max(sites.rows, key=lambda row: row.bytes)

@@ -22,6 +22,15 @@ class Form(StrEnum):
     JSON = "json"
 
 
+def _print_schema(wanted: bool) -> None:
+    if wanted:
+        from harness.cli.output import print_schema
+        from harness.reporters.document import comparison_schema
+
+        print_schema(comparison_schema())
+        raise typer.Exit
+
+
 def compare(
     old: Annotated[Path, typer.Argument(help="A report, a baseline, or a folder of them.")],
     new: Annotated[Path, typer.Argument(help="What to hold against it.")],
@@ -30,6 +39,15 @@ def compare(
         Path | None, typer.Option("-o", "--output", help="Write to this file, not to stdout.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            callback=_print_schema,
+            is_eager=True,  # it takes no reports
+            help="Print the JSON Schema of what --json prints, and read nothing.",
+        ),
+    ] = False,
 ) -> int:
     """Say of each case how its peak changed, how sure that is, and what cannot be compared.
 

@@ -8,7 +8,9 @@ import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -29,6 +31,13 @@ def unheard() -> Iterator[None]:
         if error.errno != errno.EIO:
             raise
         hush(1, 2)
+
+
+def print_schema(schema: dict[str, Any]) -> None:
+    """Print a JSON Schema that is published."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(schema), indent=2))
 
 
 def hush(*numbers: int) -> None:

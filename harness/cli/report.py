@@ -46,25 +46,26 @@ def report(
         ),
     ] = None,
     schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of a report, and read none.")
+        bool,
+        typer.Option(
+            "--schema",
+            help="Print the JSON Schema of a report, and read none; with --history that of a line "
+            "of a history, and with --json too that of its trend.",
+        ),
     ] = False,
 ) -> int:
     """Render a saved report again; exits with the code of its verdict.
 
     With --history, render the trend of a history, as terminal, markdown, json or picture.
     """
-    import msgspec
-
     from harness.cli.output import unheard
     from harness.cli.trend import show_history
     from harness.core.errors import InputError
-    from harness.reporters.document import report_schema
     from harness.store import check_writable, load_report, newest_report, publish
 
-    if schema:
-        typer.echo(msgspec.json.format(msgspec.json.encode(report_schema()), indent=2))
-        return 0
     form = Format.JSON if json else form
+    if schema:
+        return _print_schema(of_history=history is not None, form=form)
     if history is not None:
         if path is not None:
             raise InputError(f"--history renders a history, and {path} is a report; give one")
@@ -84,6 +85,17 @@ def report(
         else:
             typer.echo(_render(form, found, store), nl=False)
     return found.verdict.exit_code
+
+
+def _print_schema(*, of_history: bool, form: Format) -> int:
+    from harness.cli.output import print_schema
+    from harness.reporters.document import history_schema, report_schema, trend_schema
+
+    if not of_history:
+        print_schema(report_schema())
+    else:
+        print_schema(trend_schema() if form is Format.JSON else history_schema())
+    return 0
 
 
 def _render(form: Format, found: "Report", store: "Store") -> bytes:

@@ -167,11 +167,10 @@ def _profiling(is_wanted: bool | None) -> "Profiling":
 
 
 def _print_schema() -> int:
-    import msgspec
-
+    from harness.cli.output import print_schema
     from harness.reporters.document import scenario_schema
 
-    typer.echo(msgspec.json.format(msgspec.json.encode(scenario_schema()), indent=2))
+    print_schema(scenario_schema())
     return 0
 
 

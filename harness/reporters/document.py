@@ -4,7 +4,11 @@ from typing import Any, Final
 
 import msgspec
 
+from harness.core.comparison import SCHEMA as COMPARISON_SCHEMA
+from harness.core.comparison import ComparisonDocument
 from harness.core.encoding import indent_json
+from harness.core.history import SCHEMA as HISTORY_SCHEMA
+from harness.core.history import HistoryLine, TrendDocument
 from harness.core.quantity import Duration, Limit, Percent, Size, describe_quantity
 from harness.core.report import SCHEMA, Report
 from harness.core.scenario import SCHEMA as SCENARIO_SCHEMA
@@ -23,10 +27,50 @@ def report_schema() -> dict[str, Any]:
     return _publish(
         msgspec.json.schema(Report),
         name="Report",
+        urn="report",
         version=SCHEMA,
         title="oomproof report",
         description="What one invocation of oomproof found: its runs, findings and verdict. "
         "Sizes are in bytes, times in seconds. A reader must accept further keys.",
+    )
+
+
+def comparison_schema() -> dict[str, Any]:
+    """Return the JSON Schema of what `oomproof compare --json` prints."""
+    return _publish(
+        msgspec.json.schema(ComparisonDocument),
+        name="ComparisonDocument",
+        urn="comparison",
+        version=COMPARISON_SCHEMA,
+        title="oomproof comparison",
+        description="How the cases of two reports or baselines differ. "
+        "Sizes are in bytes. A reader must accept further keys.",
+    )
+
+
+def history_schema() -> dict[str, Any]:
+    """Return the JSON Schema of each line of a history."""
+    return _publish(
+        msgspec.json.schema(HistoryLine),
+        name="HistoryLine",
+        urn="history-line",
+        version=HISTORY_SCHEMA,
+        title="oomproof history line",
+        description="One case of one report, as `oomproof run --history` adds it to a file of such "
+        "lines. Sizes are in bytes.",
+    )
+
+
+def trend_schema() -> dict[str, Any]:
+    """Return the JSON Schema of what `oomproof report --history FILE --json` prints."""
+    return _publish(
+        msgspec.json.schema(TrendDocument),
+        name="TrendDocument",
+        urn="trend",
+        version=HISTORY_SCHEMA,
+        title="oomproof trend",
+        description="Each case of a history from commit to commit, and how it changed. "
+        "Sizes are in bytes. A reader must accept further keys.",
     )
 
 
@@ -35,6 +79,7 @@ def scenario_schema() -> dict[str, Any]:
     return _publish(
         msgspec.json.schema(_describable(Scenario), schema_hook=describe_quantity),
         name="Scenario",
+        urn="scenario",
         version=SCENARIO_SCHEMA,
         title="oomproof scenario",
         description="What to run, under which limits, and what to hold it against.",
@@ -72,13 +117,13 @@ def _text_of(default: Any) -> Any:
 
 
 def _publish(
-    schema: dict[str, Any], *, name: str, version: int, title: str, description: str
+    schema: dict[str, Any], *, name: str, urn: str, version: int, title: str, description: str
 ) -> dict[str, Any]:
     """Return `schema` as a document of its own, which states the version that it describes."""
     schema["$defs"][name]["properties"]["schema"] = {"const": version}
     return {
         "$schema": _DIALECT,
-        "$id": f"urn:oomproof:{name.lower()}:{version}",
+        "$id": f"urn:oomproof:{urn}:{version}",
         "title": title,
         "description": description,
         **schema,

@@ -1,6 +1,7 @@
 """What runs, endings and verdicts are called, the same in every report for people."""
 
 import enum
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final, assert_never
 
@@ -9,6 +10,7 @@ from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.report import Report
 from harness.core.run import Purpose, Run
+from harness.core.spread import Repeats
 from harness.core.units import format_bytes
 from harness.core.verdict import Verdict
 from harness.reporters.plain import one_line
@@ -194,6 +196,21 @@ def _planned(runs: Sequence[Run]) -> tuple[Run, ...]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def describe_spread(repeats: Repeats) -> str:
+    """Return of how many runs a median is, and how far they lie apart."""
+    runs = _count(repeats.count, "run")
+    if repeats.count == 1:
+        return f"{runs}, which shows no spread"
+    if not repeats.freedom:
+        return f"{runs}, whose spread was not kept"
+    least_bytes, most_bytes = min(repeats.values_bytes), max(repeats.values_bytes)
+    deviation_bytes = round(math.sqrt(repeats.squares / repeats.freedom))
+    return (
+        f"{runs} of {format_bytes(least_bytes)} to {format_bytes(most_bytes)}, standard deviation "
+        f"{format_bytes(deviation_bytes)} ({deviation_bytes / max(1, repeats.median_bytes):.2%})"
+    )
 
 
 def notes_of(runs: Sequence[Run]) -> tuple[tuple[str, tuple[int, ...]], ...]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
 
@@ -70,6 +71,20 @@ def test_the_forms(oomproof: Command, save: Save, tmp_path: Path) -> None:
     written = oomproof("compare", old, new, "--format", "markdown", "-o", "c.md")
     assert (written.code, written.out) == (0, "")
     assert (tmp_path / "c.md").read_text("utf-8") == markdown.out
+
+
+def test_json_keeps_to_the_published_schema(oomproof: Command, save: Save) -> None:
+    schema = oomproof("compare", "--schema").document()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    old, killed = save("old", 200), save("new", 206, finished=False)
+    other = save("other", 300, "other")
+    for sides in ((old, killed), (old, old), (old, other), (other.parent.parent, killed)):
+        validator.validate(oomproof("compare", *sides, "--json").document())
+    document = oomproof("compare", old, killed, "--json").document()
+    assert not validator.is_valid({**document, "schema": 2})
+    document["scenarios"][0]["cases"][0]["outcome"] = "perhaps"
+    assert not validator.is_valid(document)
 
 
 def test_a_report_against_its_baseline_and_folders_of_both(

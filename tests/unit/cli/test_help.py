@@ -44,8 +44,19 @@ def test_no_command_is_a_question(command: tuple[str, ...], oomproof: Command) -
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("command", ["run", "report"])
-def test_schemas_are_printed(command: str, oomproof: Command) -> None:
-    done = oomproof(command, "--schema")
-    assert done.code == 0
-    assert done.document()["$schema"].startswith("https://json-schema.org/")
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("run",), "scenario"),
+        (("report",), "report"),
+        (("compare",), "comparison"),
+        (("report", "--history", "nowhere.jsonl"), "history-line"),
+        (("report", "--history", "nowhere.jsonl", "--json"), "trend"),
+    ],
+)
+def test_schemas_are_printed(words: tuple[str, ...], name: str, oomproof: Command) -> None:
+    done = oomproof(*words, "--schema")
+    assert (done.code, done.err) == (0, "")
+    schema = done.document()
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert schema["$id"] == f"urn:oomproof:{name}:1"

@@ -1,8 +1,11 @@
 """`oomproof run --history` and `oomproof report --history`, from one to the other."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import jsonschema
 
 Command = Callable[..., Any]
 
@@ -25,6 +28,27 @@ def test_a_history_grows_by_a_line_a_case_and_is_shown(
     drawn = oomproof("report", "--history", file, "--format", "picture", "-o", "trend.png")
     assert (drawn.code, drawn.out) == (0, "")
     assert (tmp_path / "trend.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_history_keeps_to_the_published_schemas(
+    oomproof: Command, scenario: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "history.jsonl"
+    assert oomproof("run", scenario("sleep 0.1"), "--history", file).code == 0
+    assert oomproof("run", scenario("exit 3"), "--history", file).code == 1
+    of_lines = oomproof("report", "--history", file, "--schema").document()
+    of_trend = oomproof("report", "--history", file, "--json", "--schema").document()
+    for schema in (of_lines, of_trend):
+        jsonschema.Draft202012Validator.check_schema(schema)
+    completed, crashed = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert (completed["entry"]["runs"], crashed["entry"]) == (1, None)
+    validator = jsonschema.Draft202012Validator(of_lines)
+    validator.validate(completed)
+    validator.validate(crashed)
+    for wrong in ({"schema": 2}, {"verdict": "perhaps"}, {"endings": {"completed": "once"}}):
+        assert not validator.is_valid({**completed, **wrong})
+    trend = oomproof("report", "--history", file, "--json").document()
+    jsonschema.Draft202012Validator(of_trend).validate(trend)
 
 
 def test_a_half_written_line_is_told(

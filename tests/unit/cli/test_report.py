@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,16 +127,34 @@ def test_a_baseline_is_accepted_and_shown(oomproof: Command, saved: Saved, tmp_p
     path = tmp_path / "reports" / "baselines" / "demo.json"
     assert (accepted.code, accepted.err) == (0, "")
     first, second = accepted.out.splitlines()
-    assert first == "Accepted 1 cases as reports/baselines/demo.json."
+    assert first == "Accepted 1 case as reports/baselines/demo.json."
     assert "`oomproof run --profile`" in second, "nothing tells what held the memory"
     again = oomproof("baseline", "accept", folder, "--json")
     assert again.out.strip() == path.read_text("utf-8").strip()
     assert again.document()["entries"][0]["peak_bytes"] == 40 * 2**20
-    assert "Accepted 1 cases" in again.err
+    assert "Accepted 1 case" in again.err
     shown = oomproof("baseline", "show", "demo")
     assert shown.code == 0
-    assert "40 MiB  streaming · 5MB · 512MiB" in shown.out
+    assert "40 MiB  streaming · 5MB · 512MiB\n" in shown.out
+    assert "1 run, which shows no spread\n" in shown.out
     assert oomproof("baseline", "show", "demo", "--json").document() == again.document()
+
+
+def test_the_spread_that_a_baseline_keeps_is_shown(
+    oomproof: Command, saved: Saved, make_run: Runs, tmp_path: Path
+) -> None:
+    peaks = (200.0, 200.25, 201.0)
+    saved(runs=[make_run(n, peak_mib=p, upper_mib=None) for n, p in enumerate(peaks, start=1)])
+    assert oomproof("baseline", "accept").code == 0
+    shown = oomproof("baseline", "show", "demo").out.splitlines()
+    assert shown[1].strip() == "200.2 MiB  streaming · 5MB · 512MiB"
+    told = "3 runs of 200 MiB to 201 MiB, standard deviation 532.9 KiB (0.26%)"
+    assert shown[2].strip() == told
+    path = tmp_path / "reports" / "baselines" / "demo.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["entries"][0] |= {"peaks_bytes": [], "peak_uppers_bytes": [], "caches_bytes": []}
+    path.write_text(json.dumps({**document, "schema": 1}), "utf-8")
+    assert "3 runs, whose spread was not kept" in oomproof("baseline", "show", "demo").out
 
 
 def test_an_accepted_profile_is_kept_and_shown(
@@ -151,7 +170,7 @@ def test_an_accepted_profile_is_kept_and_shown(
     )
     saved(profiles=(CaseProfile(case=make_run().case.name, sites=sites),))
     accepted = oomproof("baseline", "accept")
-    assert accepted.out == "Accepted 1 cases as reports/baselines/demo.json.\n"
+    assert accepted.out == "Accepted 1 case as reports/baselines/demo.json.\n"
     shown = oomproof("baseline", "show", "demo")
     assert "9 MiB of heap at `w.py:41 rows.append(row)`" in shown.out
     entry = oomproof("baseline", "show", "demo", "--json").document()["entries"][0]
