@@ -26,7 +26,6 @@ def report_schema() -> dict[str, Any]:
     """Return the JSON Schema of `report.json` and of what `--json` prints."""
     return _publish(
         msgspec.json.schema(Report),
-        name="Report",
         urn="report",
         version=SCHEMA,
         title="oomproof report",
@@ -39,7 +38,6 @@ def comparison_schema() -> dict[str, Any]:
     """Return the JSON Schema of what `oomproof compare --json` prints."""
     return _publish(
         msgspec.json.schema(ComparisonDocument),
-        name="ComparisonDocument",
         urn="comparison",
         version=COMPARISON_SCHEMA,
         title="oomproof comparison",
@@ -52,7 +50,6 @@ def history_schema() -> dict[str, Any]:
     """Return the JSON Schema of each line of a history."""
     return _publish(
         msgspec.json.schema(HistoryLine),
-        name="HistoryLine",
         urn="history-line",
         version=HISTORY_SCHEMA,
         title="oomproof history line",
@@ -65,7 +62,6 @@ def trend_schema() -> dict[str, Any]:
     """Return the JSON Schema of what `oomproof report --history FILE --json` prints."""
     return _publish(
         msgspec.json.schema(TrendDocument),
-        name="TrendDocument",
         urn="trend",
         version=HISTORY_SCHEMA,
         title="oomproof trend",
@@ -78,7 +74,6 @@ def scenario_schema() -> dict[str, Any]:
     """Return the JSON Schema of a scenario file, once its TOML is read."""
     return _publish(
         msgspec.json.schema(_describable(Scenario), schema_hook=describe_quantity),
-        name="Scenario",
         urn="scenario",
         version=SCENARIO_SCHEMA,
         title="oomproof scenario",
@@ -117,9 +112,10 @@ def _text_of(default: Any) -> Any:
 
 
 def _publish(
-    schema: dict[str, Any], *, name: str, urn: str, version: int, title: str, description: str
+    schema: dict[str, Any], *, urn: str, version: int, title: str, description: str
 ) -> dict[str, Any]:
     """Return `schema` as a document of its own, which states the version that it describes."""
+    name = schema["$ref"].rpartition("/")[2]
     schema["$defs"][name]["properties"]["schema"] = {"const": version}
     return {
         "$schema": _DIALECT,
