@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 import pytest
 from junitparser import JUnitXml
 from junitparser.xunit2 import TestCase as Case
+from xmlschema import XMLSchema10
 
 from harness.core.ending import Ending
 from harness.core.run import Purpose
@@ -165,6 +167,21 @@ def session(
     # Hypothesis alone takes as long to start as all others.
     less = ("-p", "no:hypothesispytest")
     return _run(folder, "-n", "2", "--memray", "--oomproof-sandbox=cgroup", *less)
+
+
+@pytest.mark.cgroup
+def test_junit_keeps_to_the_schema_of_jenkins_but_for_pytests_own_properties(
+    session: Session,
+) -> None:
+    """As pytest documents of `record_property`, which is how it tells numbers of tests."""
+    document = ET.parse(session.folder / "junit.xml")  # noqa: S314  (written a moment ago)
+    told = 0
+    for case in document.iter("testcase"):
+        for properties in case.findall("properties"):
+            told += sum(one.attrib["name"].startswith("oomproof.") for one in properties)
+            case.remove(properties)
+    assert told > 10
+    XMLSchema10(Path(__file__).parents[1] / "schemas" / "junit-10.xsd").validate(document)
 
 
 @pytest.mark.cgroup

@@ -1,27 +1,70 @@
+from pathlib import Path
+from typing import Final
+
 import msgspec
-from junitparser import Error, Failure, JUnitXml
+import pytest
+from junitparser import Error, Failure, JUnitXml, TestSuite
 from junitparser.xunit2 import TestCase as Case
+from xmlschema import XMLSchema10, XMLSchemaValidationError
 
 from harness.core.report import Report
 from harness.core.run import Output
 from harness.reporters.junit import BUDGETS, render_junit
 
+JENKINS: Final = Path(__file__).parents[2] / "schemas" / "junit-10.xsd"
 
-def _cases(report: Report) -> list[Case]:
-    (suite,) = JUnitXml.fromstring(render_junit(report))
+
+@pytest.fixture(scope="module")
+def jenkins() -> XMLSchema10:
+    return XMLSchema10(JENKINS)
+
+
+def _suites(report: Report) -> tuple[TestSuite, list[TestSuite]]:
+    """Return the suite of the scenario, and those of its runs."""
+    first, *rest = JUnitXml.fromstring(render_junit(report))
+    return first, rest
+
+
+def _cases_of(suite: TestSuite) -> list[Case]:
     return [Case.fromelem(case) for case in suite]  # type: ignore[no-untyped-call]
 
 
-def _properties(case: Case) -> dict[str, str]:
-    return {one.name: one.value for one in case.properties()}  # type: ignore[no-untyped-call]
+def _cases(report: Report) -> list[Case]:
+    """Return the cases of the runs, of which each suite has one."""
+    cases = []
+    for suite in _suites(report)[1]:
+        (case,) = _cases_of(suite)
+        cases.append(case)
+    return cases
 
 
-def test_a_suite_for_the_scenario_and_a_case_for_each_run(night: Report) -> None:
+def _properties(suite: TestSuite) -> dict[str, str]:
+    return {one.name: one.value for one in suite.properties()}  # type: ignore[no-untyped-call]
+
+
+def test_it_keeps_to_the_schema_of_jenkins(
+    night: Report, passing: Report, empty: Report, jenkins: XMLSchema10
+) -> None:
+    nasty = msgspec.structs.replace(night.runs[0], output=Output(stderr_tail="\x1b]]>\udcff\x85"))
+    odd = msgspec.structs.replace(night, runs=(nasty,), scenario="<a>\x00")
+    for report in (night, passing, empty, odd):
+        jenkins.validate(render_junit(report).decode())
+    with pytest.raises(XMLSchemaValidationError, match="properties"):
+        jenkins.validate(
+            '<testsuite name="a" tests="1" failures="0" errors="0">'
+            '<testcase name="a"><properties/></testcase></testsuite>'
+        )
+
+
+def test_a_suite_for_the_scenario_and_one_for_each_run(night: Report) -> None:
     document = JUnitXml.fromstring(render_junit(night))
-    (suite,) = document
+    suite, of_runs = _suites(night)
     assert suite.name == "hero-snapshots"
     assert suite.timestamp == night.started_at
+    assert _properties(suite)["verdict"] == "fail"
     assert (document.tests, document.failures, document.errors) == (13, 4, 3)
+    assert len({one.name for one in of_runs}) == len(night.runs)
+    assert of_runs[0].name == f"hero-snapshots: {night.runs[0].case.name}"
     cases = _cases(night)
     assert [case.name for case in cases[:3]] == [run.case.name for run in night.runs[:3]]
     assert cases[0].classname == "hero-snapshots.full-parse"
@@ -29,9 +72,8 @@ def test_a_suite_for_the_scenario_and_a_case_for_each_run(night: Report) -> None
 
 
 def test_passing_cases_have_their_numbers_too(passing: Report) -> None:
-    killed, streaming = _cases(passing)
-    assert killed.is_passed
-    assert streaming.is_passed
+    assert all(case.is_passed for case in _cases(passing))
+    killed, streaming = _suites(passing)[1]
     run = passing.runs[1]
     properties = _properties(streaming)
     assert run.peaks is not None
@@ -56,7 +98,7 @@ def test_a_failing_case_has_its_numbers_reason_and_next_step(night: Report) -> N
     assert result.type == "expect"
     assert "ended oom_killed instead of completed" in (result.message or "")
     assert "Stream the snapshot" in result.text
-    properties = _properties(case)
+    properties = _properties(_suites(night)[1][2])
     assert properties["ending_expected"] == "false"
     assert properties["peak_is_lower_bound"] == "true"
     assert properties["setting.batch"] == "100"
@@ -66,17 +108,18 @@ def test_what_is_not_decided_is_an_error(night: Report) -> None:
     case = _cases(night)[8]
     (result,) = case.result
     assert isinstance(result, Error)
-    assert _properties(case)["ending"] == "none"
-    assert "peak_bytes" not in _properties(case)
+    properties = _properties(_suites(night)[1][8])
+    assert properties["ending"] == "none"
+    assert "peak_bytes" not in properties
 
 
 def test_findings_on_no_run_have_a_case_of_their_own(night: Report, passing: Report) -> None:
-    case = _cases(night)[-1]
+    (case,) = _cases_of(_suites(night)[0])
     assert case.name == BUDGETS
     assert case.is_failure
     assert "each byte of snapshot" in case.result[0].text
     assert "no baseline yet" in case.system_out
-    assert BUDGETS not in [case.name for case in _cases(passing)]
+    assert not _cases_of(_suites(passing)[0])
 
 
 def test_several_findings_on_a_run_are_one_result(night: Report) -> None:
@@ -100,5 +143,5 @@ def test_hostile_text_makes_no_broken_document(night: Report) -> None:
     nasty = "".join(map(chr, range(32))) + "]]>\udcff\ufffe\x85" + "x" * 100_000
     run = msgspec.structs.replace(night.runs[0], output=Output(stderr_tail=nasty))
     data = render_junit(msgspec.structs.replace(night, runs=(run,), scenario=nasty, findings=()))
-    ((parsed,),) = JUnitXml.fromstring(data)
+    _, (parsed,) = JUnitXml.fromstring(data)
     assert 0 < len(parsed.system_err) <= 8_000
