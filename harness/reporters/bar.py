@@ -8,7 +8,7 @@ from rich.text import Text
 from harness.core.ending import Ending
 from harness.core.finding import Severity
 from harness.core.run import Run
-from harness.reporters.words import Standing
+from harness.reporters.words import Standing, limit_bytes_of
 
 _EIGHTHS: Final = "▏▎▍▌▋▊▉"
 # A peak within a tenth of its limit leaves no room for a larger snapshot.
@@ -25,7 +25,7 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, run: Run) -> "Bar":
         """Return the bar of a run; a run without a limit or a peak has an empty one."""
-        limit_bytes = run.case.memory_limit_bytes
+        limit_bytes = limit_bytes_of(run)
         if not limit_bytes or run.peak_bytes is None:
             return cls()
         upper = run.peak_upper_bytes

@@ -6,7 +6,7 @@ from typing import Final
 
 from harness.core.finding import Finding, Severity
 from harness.core.report import Report
-from harness.core.run import Run
+from harness.core.run import Purpose, Run
 from harness.core.units import format_seconds
 from harness.core.verdict import Verdict
 from harness.reporters.holders import HOLDERS, holder_lines
@@ -14,6 +14,7 @@ from harness.reporters.laws import GROWTH, SCALING, growth_lines, scaling_lines
 from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import (
     GROUPS,
+    PROFILED,
     VERDICTS,
     Standing,
     describe_conditions,
@@ -79,6 +80,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield _HEADINGS
         for run in report.runs:
             yield _row(run, report)
+        yield ""
+    if any(run.purpose is Purpose.PROFILE for run in report.runs):
+        yield f"<sub>profiled: {PROFILED}</sub>"
         yield ""
     yield from _laws(report)
     yield from _holders(report)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.report import Report
-from harness.core.run import Run
+from harness.core.run import Purpose, Run
 from harness.core.verdict import Verdict
 from harness.reporters.bar import ASCII, BLOCKS, Bar, Glyphs
 from harness.reporters.holders import HOLDERS, holder_lines
@@ -20,6 +20,7 @@ from harness.reporters.laws import GROWTH, SCALING, growth_lines, scaling_lines
 from harness.reporters.plain import last_lines, one_line
 from harness.reporters.words import (
     GROUPS,
+    PROFILED,
     VERDICTS,
     Standing,
     describe_conditions,
@@ -240,6 +241,7 @@ class _Page:
                 _MARK if all(run.is_polled for run in known) else _COUNTER,
                 [bar.has_interval for bar in bars],
             ),
+            ("profiled:", PROFILED, [run.purpose is Purpose.PROFILE for run in known]),
         ]
         parts = [f"{sign} {meaning}" for sign, meaning, used in signs if any(used)]
         if parts:

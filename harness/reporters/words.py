@@ -35,6 +35,11 @@ GROUPS: Final = {
 }
 
 
+PROFILED: Final = (
+    "once more with a heap profiler, in most of the machine's memory; no part of the verdict"
+)
+
+
 class Standing(enum.Enum):
     """How a run stands before what the scenario asks of it."""
 
@@ -90,8 +95,18 @@ def describe_peak(run: Run) -> str:
     return f"{bound}{about}{run.peak_bytes / _MIB:,.1f}"
 
 
+def limit_bytes_of(run: Run) -> int | None:
+    """Return the limit that a peak is shown against; a profiled pass is held against none."""
+    return None if run.purpose is Purpose.PROFILE else run.case.memory_limit_bytes
+
+
 def describe_limit(run: Run) -> str:
-    """Return the limit in MiB, or ``none``."""
+    """Return the limit in MiB, ``none``, or ``-`` of a profiled pass."""
+    return "-" if run.purpose is Purpose.PROFILE else describe_enforced(run)
+
+
+def describe_enforced(run: Run) -> str:
+    """Return the limit that the sandbox held in MiB, or ``none``."""
     limit_bytes = run.case.memory_limit_bytes
     if limit_bytes is None:
         return "none"
@@ -100,7 +115,7 @@ def describe_limit(run: Run) -> str:
 
 def describe_share(run: Run) -> str:
     """Return the peak as a percentage of the limit, or nothing where one of them is not known."""
-    limit_bytes = run.case.memory_limit_bytes
+    limit_bytes = limit_bytes_of(run)
     if run.peak_bytes is None or not limit_bytes:
         return ""
     # Rounded down, so that 100% is said of no worker that was below its limit.

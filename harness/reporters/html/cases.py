@@ -27,11 +27,13 @@ from harness.reporters.words import (
     ENDINGS,
     Standing,
     describe_ending,
+    describe_enforced,
     describe_limit,
     describe_pass,
     describe_peak,
     describe_share,
     describe_workers,
+    limit_bytes_of,
     standing_of,
 )
 
@@ -125,7 +127,7 @@ def _row(group: CaseRuns, name: str) -> CaseRow:
     run = group.worst
     case = run.case
     share = describe_share(run)
-    limit_bytes = case.memory_limit_bytes
+    limit_bytes = limit_bytes_of(run)
     return CaseRow(
         key=group.key,
         number=run.number,
@@ -144,11 +146,12 @@ def _row(group: CaseRuns, name: str) -> CaseRow:
         seconds=run.wall_seconds,
         ending=group.ending_of(run),
         count=len(group.runs),
+        is_profiled=run.purpose is Purpose.PROFILE,
     )
 
 
 def _bar(run: Run) -> Bar | None:
-    limit_bytes, peak_bytes = run.case.memory_limit_bytes, run.peak_bytes
+    limit_bytes, peak_bytes = limit_bytes_of(run), run.peak_bytes
     if peak_bytes is None or not limit_bytes:
         return None
     whole = limit_bytes * _WIDEST
@@ -173,7 +176,7 @@ def facts_of(group: CaseRuns) -> tuple[Fact, ...]:
         "With page cache": ""
         if upper is None
         else f"{format_bytes(upper)} at most, by the kernel's high-water counter",
-        "Limit": describe_limit(run) + ("" if run.case.memory_limit_bytes is None else " MiB"),
+        "Limit": _limit(run),
         "Snapshot": f"{run.case.snapshot_label}, {format_megabytes(run.case.input_bytes)}",
         "Settings": ", ".join(f"{key} = {value}" for key, value in run.case.settings.items()),
         "Time": format_seconds(run.wall_seconds),
@@ -183,6 +186,16 @@ def facts_of(group: CaseRuns) -> tuple[Fact, ...]:
         "Read back": ", ".join(f"{key} = {value}" for key, value in run.limits.items()),
     }
     return tuple(Fact(name=name, value=clip(value)) for name, value in known.items() if value)
+
+
+def _limit(run: Run) -> str:
+    said = describe_enforced(run) + ("" if run.case.memory_limit_bytes is None else " MiB")
+    if run.purpose is not Purpose.PROFILE:
+        return said
+    said += " in the sandbox, most of the machine's memory, for a profiler needs some"
+    if run.ending is Ending.OOM_KILLED:
+        said += "; the harness ended it where the worker was over the case's own limit"
+    return said
 
 
 def _exit(run: Run) -> str:

@@ -83,6 +83,9 @@ def _draw_main(axes: "Axes", timeline: Timeline) -> None:
         beside.set_yticks([0, 50, 100], ["0", "50", "100 %"])
         beside.set_ylabel("of the snapshot read", color=READ)
         _soften(beside)
+        # Below what is written about the memory, whose halo would hide nothing otherwise.
+        axes.set_zorder(beside.get_zorder() + 1)
+        axes.patch.set_visible(False)
 
 
 def _draw_limit(axes: "Axes", timeline: Timeline, *, in_view: bool) -> None:

@@ -43,6 +43,7 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
         standing: ``ok``, ``failed`` or ``open``.
         peak: for people; `peak_bytes` is what is sorted by, -1 where it is not known.
         count: of its runs; the numbers shown are of the worst of them.
+        is_profiled: it was run with a heap profiler, against no limit and for no verdict.
 
     """
 
@@ -63,6 +64,7 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     ending: str
     count: int
+    is_profiled: bool
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from harness.core.encoding import encode_json
 from harness.reporters.html.model import Page
+from harness.reporters.words import PROFILED
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -90,6 +91,7 @@ def _environment() -> "Environment":
     )
     environment.filters["prose"] = _prose
     environment.filters["whole"] = _whole
+    environment.globals["profiled_words"] = PROFILED
     return environment
 
 

@@ -138,7 +138,9 @@ class ReportPage:
             if view is not None:
                 profiles[group.key] = view
         few = len(self._groups) <= _MOST_OPEN
-        opened = {group.key for group in worst_first[:_MOST_OPEN] if few or _is_bad(group)}
+        # What a profiled run shows stands at the case that it is of.
+        judged = [one for one in worst_first if one.worst.purpose is not Purpose.PROFILE]
+        opened = {group.key for group in judged[:_MOST_OPEN] if few or _is_bad(group)}
         return tuple(
             cases.view_of(
                 group,

@@ -6,7 +6,8 @@ from rich.cells import cell_len
 
 from harness.core.case import Case
 from harness.core.report import Report
-from harness.core.run import Run
+from harness.core.run import Purpose, Run
+from harness.reporters.markdown import render_markdown
 from harness.reporters.terminal import render_terminal
 
 WIDTHS = (72, 80, 100, 120, 140, 200)
@@ -105,6 +106,16 @@ def test_a_peak_over_the_limit_leaves_the_bar(night: Report) -> None:
     assert "###>" in row
     assert "200%" in row
     assert "1,024.0" in row
+
+
+def test_a_profiled_run_is_held_against_no_limit(night: Report) -> None:
+    profiled = msgspec.structs.replace(night.runs[0], purpose=Purpose.PROFILE)
+    report = msgspec.structs.replace(night, runs=(profiled,), findings=())
+    for text in (render_terminal(report), render_markdown(report)):
+        assert "512" not in text
+        assert "%" not in text
+        assert "profiled: once more with a heap profiler" in " ".join(text.split())
+    assert "heap profiler" not in render_terminal(night)
 
 
 def test_a_run_without_a_limit_has_no_bar(night: Report) -> None:

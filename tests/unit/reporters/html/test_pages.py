@@ -29,7 +29,7 @@ def test_the_verdict_comes_first_in_one_sentence(rich_report: Report, page_of: P
     text = text_of(render(page_of(rich_report)))
     verdict = text.index("FAIL")
     sentence = text.index("1 failure in 6 runs, and 1 thing could not be decided.")
-    assert verdict < sentence < text.index("Failures 1") < text.index("Cases 5")
+    assert verdict < sentence < text.index("Failures 1") < text.index("Cases 4 and 1 profiled")
 
 
 def test_each_part_of_a_report_is_there(rich_report: Report, page_of: PageOf) -> None:

@@ -15,8 +15,10 @@ from harness.core.profile import Frame, Profile, Site
 from harness.core.report import Report
 from harness.core.run import Purpose
 from harness.reporters.drawing import Wanted, WantedPlot, draw_all
+from harness.reporters.html.cases import facts_of, group_runs, rows_of
 from harness.reporters.html.flames import Flames, flame_of, growth_flame_of
 from harness.reporters.html.laws import scaling_of
+from harness.reporters.html.report_page import ReportPage
 from harness.reporters.html.shapes import MarkKind, Timeline
 from harness.reporters.html.svg import inline
 from harness.reporters.html.timelines import HEIGHT, WIDTH, sketch_of, timeline_of
@@ -58,6 +60,19 @@ def test_a_profiled_run_has_the_profiles_peak_marked(rich_report: Report) -> Non
     assert rich_report.runs[5].purpose is Purpose.PROFILE
     made = timeline(rich_report, 5, growing(90 * MIB))
     assert made.marks[0].kind is MarkKind.PROFILE
+
+
+def test_a_profiled_run_is_held_against_no_limit(rich_report: Report) -> None:
+    ended = msgspec.structs.replace(rich_report.runs[5], ending=Ending.OOM_KILLED)
+    runs = (*rich_report.runs[:5], ended)
+    *_, group = group_runs(runs, rich_report.findings)
+    (row,) = rows_of([group])
+    assert (row.limit, row.share, row.bar, row.is_profiled) == ("-", "", None, True)
+    facts = {fact.name: fact.value for fact in facts_of(group)}
+    assert facts["Limit"].startswith("512 MiB in the sandbox, most of the machine's memory")
+    assert facts["Limit"].endswith("where the worker was over the case's own limit")
+    page = ReportPage(msgspec.structs.replace(rich_report, runs=runs), samples_of=lambda _: None)
+    assert not page.page(()).cases[-1].is_open, "although it did not complete"
 
 
 def test_the_read_offset_is_a_share_of_the_snapshot(rich_report: Report) -> None:
