@@ -54,6 +54,27 @@ def test_the_lines_that_hold_most_are_named(night: Report) -> None:
     )
 
 
+def test_cases_of_the_same_lines_are_told_together(night: Report) -> None:
+    def of(name: str, *rows: SiteRow, total_mib: int) -> CaseProfile:
+        sites = msgspec.structs.replace(table(*rows), total_bytes=total_mib * MIB)
+        return CaseProfile(case=name, sites=sites)
+
+    lines = holder_lines(
+        told(
+            night,
+            of("w · 5MB", row(9), row(5, 12), total_mib=10),
+            of("w · 50MB", row(60, 12), row(90), total_mib=100),
+            of("v · 5MB", row(50, 7), total_mib=50),
+            *(of(f"w · {size}kB", row(9), row(5, 12), total_mib=1) for size in (1, 2, 3)),
+        )
+    )
+    assert len(lines) == 2
+    assert lines[0].startswith("w · 50MB: 100 MiB of heap at its high water (memray), 90 MiB")
+    same = "; the same with w · 5MB (10 MiB), w · 1kB (1 MiB), w · 2kB (1 MiB) and 1 more"
+    assert lines[0].endswith(same)
+    assert lines[1].startswith("v · 5MB: 50 MiB")
+
+
 def test_a_line_that_is_not_known_has_no_number(night: Report) -> None:
     unknown = row(60, 0, source="", function="", file="unknown")
     (line,) = holder_lines(told(night, CaseProfile(case="w", sites=table(unknown))))
