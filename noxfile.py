@@ -111,6 +111,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def sample(session: nox.Session) -> None:
+    """Make the sample report and the README's pictures again, by a real run; it needs Chromium."""
+    install(session, "test")
+    session.run(str(BIN / "python"), "reports/renew_sample.py", external=True)
+
+
+@nox.session
 def vendor(session: nox.Session) -> None:
     """Fetch the libraries of the HTML report from npm anew, and hold them against vendor.json.
 
