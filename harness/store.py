@@ -30,6 +30,7 @@ from harness.core.run import Run
 from harness.core.verdict import Verdict
 
 REPORT: Final = "report.json"
+ANSWER: Final = "answer.json"
 LATEST: Final = "latest"
 _RUNS: Final = "runs"
 _RUN: Final = "run.json"

@@ -111,6 +111,9 @@ def show(
     for entry in found.entries:
         typer.echo(f"  {format_bytes(entry.peak_bytes):>12}  {one_line(entry.case)}")
         typer.echo(f"  {'':>12}    {describe_spread(entry.peaks.samples)}")
+        if (least_bytes := entry.peaks.least_bytes) > entry.peak_bytes:
+            least = f"compared as {format_bytes(least_bytes)}: sampling missed the rest"
+            typer.echo(f"  {'':>12}    {least}, by the kernel's counter less page cache")
         sites = entry.profile.sites if entry.profile else None
         if sites and sites.rows:
             most = max(sites.rows, key=lambda row: row.bytes)

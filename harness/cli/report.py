@@ -1,5 +1,6 @@
 """`oomproof report`: a saved report, rendered again."""
 
+import contextlib
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +71,9 @@ def report(
         if path is not None:
             raise InputError(f"--history renders a history, and {path} is a report; give one")
         return show_history(history, form, output)
-    found, store = load_report(path or newest_report(out))
+    path = path or newest_report(out)
+    _refuse_answer(path)
+    found, store = load_report(path)
     if output is not None:
         check_writable(output, option="-o")
         publish(output, _render(form, found, store))
@@ -96,6 +99,19 @@ def _print_schema(*, of_history: bool, form: Format) -> int:
     else:
         print_schema(trend_schema() if form is Format.JSON else history_schema())
     return 0
+
+
+def _refuse_answer(path: Path) -> None:
+    """Say so where `path` is a folder of evidence, which looks much like that of a report."""
+    from harness.core.errors import InputError
+    from harness.store import ANSWER, REPORT
+
+    with contextlib.suppress(OSError):  # what cannot be looked at is refused later
+        if (path / ANSWER).is_file() and not (path / REPORT).exists():
+            raise InputError(
+                f"{path} holds an answer of `oomproof reproduce` and no report; read its answer.md "
+                f"or report.html, or have a program read its {ANSWER}"
+            )
 
 
 def _render(form: Format, found: "Report", store: "Store") -> bytes:

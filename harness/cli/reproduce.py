@@ -135,11 +135,11 @@ def _write(prepared: "Asked", answer: "Answer") -> tuple[str, ...]:
     from harness.cli.page import PAGE, render_answer_page
     from harness.core.errors import NoVerdictError
     from harness.reporters.answer import render_answer_json, render_answer_markdown
-    from harness.store import publish
+    from harness.store import ANSWER, publish
 
     problems: list[str] = []
     renders: dict[str, Callable[[], bytes]] = {
-        "answer.json": lambda: render_answer_json(answer),
+        ANSWER: lambda: render_answer_json(answer),
         "answer.md": lambda: render_answer_markdown(answer).encode(),
         PAGE: lambda: render_answer_page(answer, prepared.store),
     }

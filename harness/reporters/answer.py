@@ -240,16 +240,25 @@ def _needs(requirement: Requirement | None) -> Iterator[str]:
 
 
 def _requirement(requirement: Requirement) -> str:
-    size = format_bytes(requirement.requirement_bytes or 0)
+    size_bytes = requirement.requirement_bytes or 0
+    size = format_bytes(size_bytes)
     about = " Approximate." if requirement.approximate else ""
     killed = requirement.killed_at_bytes
     match requirement.method:
         case Method.CONFIRMED:
-            below = f", and is killed at {format_bytes(killed)}" if killed is not None else ""
+            below = "" if killed is None else f", and is killed {_killed(killed, size_bytes)}"
             return f"{size}, confirmed: it passes with that limit{below}.{about}"
         case Method.PREDICTED:
             held = f"; it held {format_bytes(killed)} at least" if killed is not None else ""
             return f"{size}, predicted from the peak of a run under a larger limit{held}.{about}"
+
+
+def _killed(killed_bytes: int, size_bytes: int) -> str:
+    """Return with what limit it is killed, so that it reads other than the one that passes."""
+    killed, size = format_bytes(killed_bytes), format_bytes(size_bytes)
+    if killed.replace(".0 ", " ") == size.replace(".0 ", " "):
+        return f"with {format_bytes(size_bytes - killed_bytes)} less"
+    return f"at {killed}"
 
 
 def _fits(answer: Answer) -> Iterator[str]:

@@ -397,3 +397,17 @@ def test_only_the_costliest_paths_are_on_the_one_page(make_answer: Callable[...,
     few = msgspec.structs.replace(costs, paths=paths[5:])
     sections = {section.label: section.lines for section in sections_of(make_answer(costs=few))}
     assert [line.split()[-1] for line in sections["JSON costs"][1:]] == ["$.p5"]
+
+
+@pytest.mark.parametrize(
+    ("killed_bytes", "words"),
+    [(396 * MIB, "killed at 396 MiB."), (400 * MIB - 20_000, "killed with 19.5 KiB less.")],
+)
+def test_the_limit_that_kills_reads_other_than_the_one_that_passes(
+    killed_bytes: int, words: str, make_answer: Callable[..., Answer]
+) -> None:
+    needed = Requirement(
+        requirement_bytes=400 * MIB, method=Method.CONFIRMED, killed_at_bytes=killed_bytes
+    )
+    page = " ".join(render_answer(make_answer(requirement=needed)).split())
+    assert f"400 MiB, confirmed: it passes with that limit, and is {words}" in page

@@ -113,6 +113,14 @@ def test_a_place_that_cannot_be_written_is_bad_input(
     assert done.err.startswith("oomproof: -o: ")
 
 
+def test_a_folder_of_evidence_is_called_so(oomproof: Command, tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / "answer.json").write_text("{}")
+    done = oomproof("report", "latest")
+    assert done.code == 2
+    assert "latest holds an answer of `oomproof reproduce` and no report" in done.err
+
+
 def test_what_was_killed_is_reported_with_what_it_saved(oomproof: Command, saved: Saved) -> None:
     saved(Verdict.NONE, runs=(), finished=False, planned_runs=4)
     done = oomproof("report", "--json")
@@ -148,10 +156,15 @@ def test_the_spread_that_a_baseline_keeps_is_shown(
     assert oomproof("baseline", "accept").code == 0
     shown = oomproof("baseline", "show", "demo").out.splitlines()
     assert shown[1].strip() == "200.2 MiB  streaming · 5MB · 512MiB"
+    assert "compared as" not in "".join(shown)
     told = "3 runs of 200 MiB to 201 MiB, standard deviation 532.9 KiB (0.26%)"
     assert shown[2].strip() == told
     path = tmp_path / "reports" / "baselines" / "demo.json"
     document = json.loads(path.read_text("utf-8"))
+    counted = {"peak_uppers_bytes": [203 << 20] * 3, "caches_bytes": [1 << 20] * 3}
+    document["entries"][0] |= {**counted, "peak_upper_bytes": 203 << 20}
+    path.write_text(json.dumps(document), "utf-8")
+    assert "compared as 202 MiB: sampling missed" in oomproof("baseline", "show", "demo").out
     document["entries"][0] |= {"peaks_bytes": [], "peak_uppers_bytes": [], "caches_bytes": []}
     path.write_text(json.dumps({**document, "schema": 1}), "utf-8")
     assert "3 runs, whose spread was not kept" in oomproof("baseline", "show", "demo").out
