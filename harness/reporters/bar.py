@@ -8,6 +8,7 @@ from rich.text import Text
 from harness.core.ending import Ending
 from harness.core.finding import Severity
 from harness.core.run import Run
+from harness.reporters.plain import in_ascii
 from harness.reporters.words import Standing, limit_bytes_of
 
 _EIGHTHS: Final = "▏▎▍▌▋▊▉"
@@ -65,9 +66,7 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
 
     def show(self, text: str) -> str:
         """Return `text` with only such characters as this terminal can show."""
-        if not self.ascii_only or text.isascii():
-            return text
-        return text.translate(_IN_ASCII).encode("ascii", "replace").decode("ascii")
+        return in_ascii(text) if self.ascii_only else text
 
     def draw(self, bar: Bar, width: int) -> Text:
         """Return a bar of `width` cells: the peak, the rest of its interval, and the room left."""
@@ -96,10 +95,6 @@ def _style(bar: Bar) -> str:
         return "red"
     return "yellow" if bar.peak >= _NEAR else "green"
 
-
-_IN_ASCII: Final = str.maketrans(
-    {"≥": ">=", "·": "-", "→": "->", "…": "...", "\N{REPLACEMENT CHARACTER}": "?"}
-)
 
 BLOCKS: Final = Glyphs(
     full="█",

@@ -1,4 +1,4 @@
-"""Tables of plain text for a terminal: cells in columns, and their signs where it shows few."""
+"""Tables of plain text for a terminal: cells in columns."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -19,8 +19,3 @@ def _padded(row: Sequence[str], widths: Sequence[int], right: Collection[int]) -
     for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
         gap = " " * (width - cell_len(cell))
         yield gap + cell if column in right else cell + gap
-
-
-def shown_in(text: str, *, unicode: bool) -> str:
-    """Return `text` for a terminal that shows all characters, or ASCII alone."""
-    return text if unicode else text.replace("±", "+-").encode("ascii", "replace").decode("ascii")

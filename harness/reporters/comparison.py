@@ -15,9 +15,9 @@ from harness.core.comparison import (
 from harness.core.encoding import indent_json
 from harness.core.spread import MOST_REPEATS_ADVISED
 from harness.core.units import format_bytes
-from harness.reporters.columns import lines_of, shown_in
+from harness.reporters.columns import lines_of
 from harness.reporters.markdown import escape
-from harness.reporters.plain import one_line
+from harness.reporters.plain import in_ascii, one_line
 
 OUTCOMES: Final = {
     Outcome.GROWN: "grown",
@@ -43,7 +43,7 @@ def render_comparison_json(comparisons: Sequence[Comparison]) -> bytes:
 def render_comparison(comparisons: Sequence[Comparison], *, unicode: bool = True) -> str:
     """Return the comparisons for a terminal: a line a case, what changed first."""
     text = "\n".join(line for one in comparisons for line in _terminal(one)) + "\n"
-    return shown_in(text, unicode=unicode)
+    return text if unicode else in_ascii(text)
 
 
 def _terminal(comparison: Comparison) -> Iterator[str]:

@@ -12,6 +12,10 @@ from typing import Final
 _ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 TAIL_CHARACTERS: Final = 8_000
+# The signs of reports; of all others, a question mark says that something was there.
+_IN_ASCII: Final = str.maketrans(
+    {"≥": ">=", "±": "+-", "·": "-", "→": "->", "…": "...", _REPLACEMENT: "?"}
+)
 
 
 def one_line(text: str) -> str:
@@ -26,6 +30,13 @@ def _shown(character: str) -> str:
     if character.isprintable():
         return character
     return " " if character.isspace() else _REPLACEMENT
+
+
+def in_ascii(text: str) -> str:
+    """Return `text` for a terminal that shows ASCII alone."""
+    if text.isascii():
+        return text
+    return text.translate(_IN_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 def last_lines(text: str, *, lines: int, characters: int = TAIL_CHARACTERS) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from harness.core.comparison import CaseComparison, Outcome
 from harness.core.encoding import indent_json
 from harness.core.history import SCHEMA, Trend, TrendDocument, TrendPoint
 from harness.core.units import format_bytes
-from harness.reporters.columns import lines_of, shown_in
+from harness.reporters.columns import lines_of
 from harness.reporters.comparison import OUTCOMES, describe_difference
 from harness.reporters.markdown import escape
-from harness.reporters.plain import one_line
+from harness.reporters.plain import in_ascii, one_line
 
 _HEADINGS: Final = ("Commit", "When (UTC)", "Peak", "Change", "")
 _COMMIT_CHARACTERS: Final = 10
@@ -30,7 +30,7 @@ def render_trend_json(trends: Sequence[Trend]) -> bytes:
 def render_trend(trends: Sequence[Trend], *, unicode: bool = True) -> str:
     """Return the trends for a terminal: a line a commit, oldest first."""
     text = "\n".join(line for trend in trends for line in _terminal(trend)) + "\n"
-    return shown_in(text, unicode=unicode)
+    return text if unicode else in_ascii(text)
 
 
 def _terminal(trend: Trend) -> Iterator[str]:

@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 
 from harness.core.encoding import indent_json
 from harness.core.units import format_bytes, format_megabytes
-from harness.reporters.plain import one_line
+from harness.reporters.plain import in_ascii, one_line
 from synthetic.xray.branches import Branch
 from synthetic.xray.examination import SCHEMA, XRay
 from synthetic.xray.prediction import ParserPeak
@@ -39,7 +39,7 @@ def render_xray(found: XRay, *, name: str, width: int = 100, unicode: bool = Tru
     for note in found.notes:
         lines += textwrap.wrap(one_line(note), width, subsequent_indent="  ")
     text = "\n".join(lines).rstrip() + "\n"
-    return text if unicode else text.encode("ascii", "replace").decode()
+    return text if unicode else in_ascii(text)
 
 
 def _tree(found: XRay, width: int, *, full: str, empty: str) -> Iterator[str]:

@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from harness.core.case import Case, Snapshot
+from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.peaks import Parts
+from harness.core.report import SCHEMA, Report
 from harness.core.run import Run
 from harness.core.scenario import Scenario, scenario_of
+from harness.core.verdict import Verdict
 
 MIB = 2**20
 _DOCUMENT: dict[str, Any] = {
@@ -120,5 +123,26 @@ def make_run(make_case: Callable[..., Case]) -> Callable[..., Run]:
             peak_is_lower_bound=ending is not Ending.COMPLETED,
         )
         return msgspec.structs.replace(run, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_report() -> Callable[..., Report]:
+    """Return reports of runs, which passed if nothing else is said."""
+
+    def make(*runs: Run, **changes: Any) -> Report:
+        report = Report(
+            schema=SCHEMA,
+            oomproof="0.1.0",
+            scenario="demo",
+            verdict=Verdict.PASS,
+            started_at="2025-01-02T03:04:05Z",
+            conditions=Conditions(sandbox="docker", python="3.13.1", kernel="6.1.0"),
+            runs=runs,
+            findings=(),
+            planned_runs=len(runs),
+        )
+        return msgspec.structs.replace(report, **changes)
 
     return make

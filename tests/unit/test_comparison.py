@@ -17,9 +17,8 @@ from harness.core.comparison import (
 )
 from harness.core.conditions import Conditions
 from harness.core.ending import Ending
-from harness.core.report import SCHEMA, Report
+from harness.core.report import Report
 from harness.core.run import Purpose, Run
-from harness.core.verdict import Verdict
 
 MIB = 2**20
 CONDITIONS = Conditions(
@@ -27,23 +26,18 @@ CONDITIONS = Conditions(
 )
 Runs = Callable[..., Run]
 Cases = Callable[..., Case]
+Sides = Callable[..., Side]
 
 
-def side(
-    *runs: Run, scenario: str = "demo", source: str = "old", conditions: Conditions = CONDITIONS
-) -> Side:
-    report = Report(
-        schema=SCHEMA,
-        oomproof="0.1.0",
-        scenario=scenario,
-        verdict=Verdict.PASS,
-        started_at="2025-01-02T03:04:05Z",
-        conditions=conditions,
-        runs=runs,
-        findings=(),
-        planned_runs=len(runs),
-    )
-    return side_of_report(report, source=source)
+@pytest.fixture
+def side(make_report: Callable[..., Report]) -> Sides:
+    """Return what makes a side of a report with these runs."""
+
+    def make(*runs: Run, source: str = "old", **changes: object) -> Side:
+        report = make_report(*runs, **{"conditions": CONDITIONS, **changes})
+        return side_of_report(report, source=source)
+
+    return make
 
 
 def only(old: Side, new: Side) -> CaseComparison:
@@ -67,7 +61,11 @@ def only(old: Side, new: Side) -> CaseComparison:
     ],
 )
 def test_a_case_changed_or_did_not_or_cannot_be_told(
-    old_mib: tuple[int, ...], new_mib: tuple[int, ...], outcome: Outcome, make_run: Runs
+    old_mib: tuple[int, ...],
+    new_mib: tuple[int, ...],
+    outcome: Outcome,
+    make_run: Runs,
+    side: Sides,
 ) -> None:
     old, new = (
         side(*(make_run(n, peak_mib=mib, upper_mib=mib) for n, mib in enumerate(peaks, start=1)))
@@ -84,7 +82,9 @@ def test_a_case_changed_or_did_not_or_cannot_be_told(
     assert (found.repeats is not None) == (outcome is Outcome.OPEN)
 
 
-def test_more_of_the_new_runs_are_advised_whichever_way_it_went(make_run: Runs) -> None:
+def test_more_of_the_new_runs_are_advised_whichever_way_it_went(
+    make_run: Runs, side: Sides
+) -> None:
     for new_mib in ((201, 204), (199, 196)):
         old = side(*(make_run(n, peak_mib=200, upper_mib=None) for n in range(1, 8)))
         new = side(
@@ -95,7 +95,7 @@ def test_more_of_the_new_runs_are_advised_whichever_way_it_went(make_run: Runs) 
         assert (found.repeats, found.old_repeats) == (16, 7)
 
 
-def test_what_spreads_too_much_is_not_promised_a_number(make_run: Runs) -> None:
+def test_what_spreads_too_much_is_not_promised_a_number(make_run: Runs, side: Sides) -> None:
     old = side(*(make_run(n, peak_mib=200 + 20 * n) for n in range(3)))
     new = side(*(make_run(n, peak_mib=206 + 20 * n) for n in range(3)))
     found = only(old, new)
@@ -107,7 +107,7 @@ def test_what_spreads_too_much_is_not_promised_a_number(make_run: Runs) -> None:
     assert (only(old, new).outcome, only(old, new).repeats) == (Outcome.OPEN, None)
 
 
-def test_new_and_gone_cases(make_run: Runs, make_case: Cases) -> None:
+def test_new_and_gone_cases(make_run: Runs, make_case: Cases, side: Sides) -> None:
     small, large = (make_run(case=make_case(megabytes=n)) for n in (5, 50))
     assert only(side(), side(small)).outcome is Outcome.NEW
     assert only(side(small), side()).outcome is Outcome.GONE
@@ -115,7 +115,7 @@ def test_new_and_gone_cases(make_run: Runs, make_case: Cases) -> None:
     assert {case.outcome for case in comparison.cases} == {Outcome.NEW, Outcome.GONE}
 
 
-def test_a_case_that_no_longer_completes_is_told(make_run: Runs) -> None:
+def test_a_case_that_no_longer_completes_is_told(make_run: Runs, side: Sides) -> None:
     found = only(side(make_run()), side(make_run(ending=Ending.OOM_KILLED)))
     assert found.outcome is Outcome.NOT_COMPARABLE
     assert found.reason == "now, 1 of 1 runs ended oom_killed"
@@ -129,7 +129,7 @@ def test_a_case_that_no_longer_completes_is_told(make_run: Runs) -> None:
     assert (new.outcome, new.reason) == (Outcome.NEW, "now, 1 of 1 runs had no ending")
 
 
-def test_confirmations_and_profiles_are_not_compared(make_run: Runs) -> None:
+def test_confirmations_and_profiles_are_not_compared(make_run: Runs, side: Sides) -> None:
     more = [
         make_run(n, purpose=purpose, ending=Ending.OOM_KILLED)
         for n, purpose in enumerate((Purpose.CONFIRMATION, Purpose.PROFILE), start=2)
@@ -146,7 +146,7 @@ def test_confirmations_and_profiles_are_not_compared(make_run: Runs) -> None:
     ],
 )
 def test_other_conditions_are_not_comparable_and_named(
-    changes: dict[str, object], words: str, make_run: Runs
+    changes: dict[str, object], words: str, make_run: Runs, side: Sides
 ) -> None:
     other = msgspec.structs.replace(CONDITIONS, **changes)
     (comparison,) = compare((side(make_run()),), (side(make_run(peak_mib=90), conditions=other),))
@@ -156,7 +156,7 @@ def test_other_conditions_are_not_comparable_and_named(
     assert comparison.cases[0].new_bytes == 90 * MIB
 
 
-def test_another_kernel_is_compared_and_told(make_run: Runs) -> None:
+def test_another_kernel_is_compared_and_told(make_run: Runs, side: Sides) -> None:
     other = msgspec.structs.replace(CONDITIONS, kernel="6.18", processors=8)
     (comparison,) = compare((side(make_run()),), (side(make_run(), conditions=other),))
     assert comparison.differences == ()
@@ -166,7 +166,7 @@ def test_another_kernel_is_compared_and_told(make_run: Runs) -> None:
 
 
 def test_another_snapshot_of_the_same_name_is_not_comparable(
-    make_run: Runs, make_case: Cases, make_snapshot: Callable[..., Snapshot]
+    make_run: Runs, make_case: Cases, make_snapshot: Callable[..., Snapshot], side: Sides
 ) -> None:
     case = make_case(snapshot=make_snapshot(5, sha256="f" * 64))
     found = only(side(make_run()), side(make_run(case=case)))
@@ -176,7 +176,7 @@ def test_another_snapshot_of_the_same_name_is_not_comparable(
     )
 
 
-def test_a_report_against_its_own_baseline_of_the_first_schema(make_run: Runs) -> None:
+def test_a_report_against_its_own_baseline_of_the_first_schema(make_run: Runs, side: Sides) -> None:
     report = side(make_run())
     entry = msgspec.structs.replace(report.baseline.entries[0], peaks_bytes=(), caches_bytes=())
     first = msgspec.structs.replace(report.baseline, schema=1, entries=(entry,))
@@ -189,7 +189,7 @@ def names(comparisons: tuple[Comparison, ...]) -> list[tuple[str, str, str]]:
     return [(one.scenario, one.old, one.new) for one in comparisons]
 
 
-def test_scenarios_are_held_against_those_of_their_name(make_run: Runs) -> None:
+def test_scenarios_are_held_against_those_of_their_name(make_run: Runs, side: Sides) -> None:
     olds = [side(make_run(), scenario=name, source=f"old {name}") for name in ("a", "b")]
     news = [side(make_run(), scenario=name, source=f"new {name}") for name in ("b", "c")]
     assert names(compare(olds, news)) == [
@@ -201,7 +201,7 @@ def test_scenarios_are_held_against_those_of_their_name(make_run: Runs) -> None:
     assert (alone.scenario, alone.notes) == ("b", ("the scenario was a and is b",))
 
 
-def test_an_unfinished_report_is_told(make_run: Runs) -> None:
+def test_an_unfinished_report_is_told(make_run: Runs, side: Sides) -> None:
     unfinished = msgspec.structs.replace(
         side(make_run(), source="killed"), unfinished="1 of 5 runs"
     )

@@ -18,7 +18,7 @@ from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.history import Commit, HistoryLine, Trend, lines_of, trends_of
-from harness.core.report import SCHEMA, Report
+from harness.core.report import Report
 from harness.core.run import Purpose, Run
 from harness.core.verdict import Verdict
 from harness.history import add_lines, check_history, commit_at, load_history
@@ -30,7 +30,7 @@ CONDITIONS = Conditions(sandbox="cgroup", python="3.13.1")
 
 
 @pytest.fixture
-def lines(make_run: Runs) -> Lines:
+def lines(make_run: Runs, make_report: Callable[..., Report]) -> Lines:
     """Return what makes the lines of a report whose runs have these peaks in MiB."""
 
     def make(commit: str, *peaks_mib: float, is_dirty: bool = False, **changes: object) -> object:
@@ -38,17 +38,7 @@ def lines(make_run: Runs) -> Lines:
             make_run(n, peak_mib=mib, upper_mib=mib, cache_bytes=0)
             for n, mib in enumerate(peaks_mib, start=1)
         )
-        report = Report(
-            schema=SCHEMA,
-            oomproof="0.1.0",
-            scenario="demo",
-            verdict=Verdict.PASS,
-            started_at="2025-01-02T03:04:05Z",
-            conditions=CONDITIONS,
-            runs=runs,
-            findings=(),
-        )
-        report = msgspec.structs.replace(report, **changes)
+        report = make_report(*runs, **{"conditions": CONDITIONS, **changes})
         return lines_of(report, Commit(id=commit, is_dirty=is_dirty))
 
     return make  # type: ignore[return-value]  # the keywords are those of a report

@@ -6,25 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
 
 from harness.core.baseline import Baseline, BaselineEntry
 from harness.core.conditions import Conditions
-from harness.core.report import SCHEMA, Report
+from harness.core.report import Report
 from harness.core.run import Run
-from harness.core.verdict import Verdict
 from harness.reporters.document import render_json
 from harness.store import REPORT, new_store, publish, save_baseline
 
 Command = Callable[..., Any]
+Reports = Callable[..., Report]
 Runs = Callable[..., Run]
 Save = Callable[..., Path]
 CONDITIONS = Conditions(sandbox="docker", python="3.13.1", kernel="6.1.0")
 
 
 @pytest.fixture
-def save(tmp_path: Path, make_run: Runs) -> Save:
+def save(tmp_path: Path, make_run: Runs, make_report: Reports) -> Save:
     """Return what saves a report of three runs with a peak of so many MiB."""
 
     def save_(root: str, peak_mib: float, scenario: str = "demo", **changes: Any) -> Path:
@@ -33,18 +32,8 @@ def save(tmp_path: Path, make_run: Runs) -> Save:
             store.save_run(make_run(n, peak_mib=peak_mib, upper_mib=peak_mib), ())
             for n in (1, 2, 3)
         )
-        report = Report(
-            schema=SCHEMA,
-            oomproof="0.1.0",
-            scenario=scenario,
-            verdict=Verdict.PASS,
-            started_at="2025-01-02T03:04:05Z",
-            conditions=CONDITIONS,
-            runs=runs,
-            findings=(),
-            planned_runs=3,
-        )
-        publish(store.folder / REPORT, render_json(msgspec.structs.replace(report, **changes)))
+        report = make_report(*runs, **{"scenario": scenario, **changes})
+        publish(store.folder / REPORT, render_json(report))
         return store.folder
 
     return save_

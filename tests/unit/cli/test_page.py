@@ -7,35 +7,24 @@ import msgspec
 import pytest
 
 from harness.cli.page import Drawings, profile_at
-from harness.core.conditions import Conditions
 from harness.core.errors import NoVerdictError
 from harness.core.peaks import Sample
 from harness.core.profile import Moment, Profile, Profiler
-from harness.core.report import SCHEMA, Report
+from harness.core.report import Report
 from harness.core.run import Run
-from harness.core.verdict import Verdict
 from harness.reporters.drawing import Drawn, Wanted
 from harness.store import Store, new_store
 
 
 @pytest.fixture
-def saved(tmp_path: Path, make_run: Callable[..., Run]) -> tuple[Report, Store]:
+def saved(
+    tmp_path: Path, make_run: Callable[..., Run], make_report: Callable[..., Report]
+) -> tuple[Report, Store]:
     """Return a report of one run, and the store that its samples are in."""
     store = new_store(tmp_path, "demo")
     run = make_run()
     store.save_run(run, [Sample(at_s=step / 10, anon_bytes=step * 2**20) for step in range(40)])
-    report = Report(
-        schema=SCHEMA,
-        oomproof="0.1.0",
-        scenario="demo",
-        verdict=Verdict.PASS,
-        started_at="2025-01-02T03:04:05Z",
-        conditions=Conditions(sandbox="docker"),
-        runs=(run,),
-        findings=(),
-        planned_runs=1,
-    )
-    return report, store
+    return make_report(run), store
 
 
 def test_picture_and_plots_are_drawn_at_once(saved: tuple[Report, Store]) -> None:

@@ -3,14 +3,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from harness.core.conditions import Conditions
 from harness.core.ending import Ending
 from harness.core.finding import Finding, Severity, Subject
 from harness.core.profile import Moment, Profiler
-from harness.core.report import SCHEMA, Report
+from harness.core.report import Report
 from harness.core.run import Run
 from harness.core.sites import CaseProfile, SiteRow, SiteTable
 from harness.core.verdict import Verdict
@@ -25,24 +23,17 @@ FAILURE = Finding(
 
 
 @pytest.fixture
-def saved(tmp_path: Path, make_run: Runs) -> Callable[..., Path]:
+def saved(
+    tmp_path: Path, make_run: Runs, make_report: Callable[..., Report]
+) -> Callable[..., Path]:
     """Return what saves a report of one run."""
 
     def save(verdict: Verdict = Verdict.PASS, **changes: Any) -> Path:
         store = new_store(tmp_path / "reports" / "out", "demo")
         run = store.save_run(make_run(ending=changes.pop("ending", Ending.COMPLETED)), ())
-        report = Report(
-            schema=SCHEMA,
-            oomproof="0.1.0",
-            scenario="demo",
-            verdict=verdict,
-            started_at="2025-01-02T03:04:05Z",
-            conditions=Conditions(sandbox="docker", python="3.13.1", kernel="6.1.0"),
-            runs=(run,),
-            findings=(FAILURE,) if verdict is Verdict.FAIL else (),
-            planned_runs=1,
-        )
-        publish(store.folder / REPORT, render_json(msgspec.structs.replace(report, **changes)))
+        findings = (FAILURE,) if verdict is Verdict.FAIL else ()
+        report = make_report(run, **{"verdict": verdict, "findings": findings, **changes})
+        publish(store.folder / REPORT, render_json(report))
         return store.folder
 
     return save

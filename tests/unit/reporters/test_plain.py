@@ -1,6 +1,6 @@
 import pytest
 
-from harness.reporters.plain import last_lines, one_line
+from harness.reporters.plain import in_ascii, last_lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from harness.reporters.plain import last_lines, one_line
 )
 def test_a_line_holds_nothing_that_a_terminal_obeys(text: str, shown: str) -> None:
     assert one_line(text) == shown
+
+
+def test_ascii_keeps_the_signs_readable() -> None:
+    assert in_ascii("plain") == "plain"
+    assert in_ascii("≥ 5 ± 1 · a → b…\ufffd語") == ">= 5 +- 1 - a -> b...??"
 
 
 def test_the_last_lines_are_bounded_and_not_blank() -> None:

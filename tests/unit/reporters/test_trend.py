@@ -4,11 +4,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from harness.core.conditions import Conditions
 from harness.core.history import Commit, HistoryLine, Trend, lines_of, trends_of
-from harness.core.report import SCHEMA, Report
+from harness.core.report import Report
 from harness.core.run import Run
-from harness.core.verdict import Verdict
 from harness.reporters.trend import render_trend, render_trend_json, render_trend_markdown
 from harness.reporters.trend_plot import MOST_PANELS, draw_trends
 
@@ -17,20 +15,12 @@ PEAKS = (200, 200, 212, 203)
 
 
 @pytest.fixture
-def history(make_run: Runs) -> list[HistoryLine]:
+def history(make_run: Runs, make_report: Callable[..., Report]) -> list[HistoryLine]:
     """Return the lines of a case over four commits."""
     found: list[HistoryLine] = []
     for number, mib in enumerate(PEAKS):
-        report = Report(
-            schema=SCHEMA,
-            oomproof="0.1.0",
-            scenario="demo",
-            verdict=Verdict.PASS,
-            started_at=f"2025-01-0{number + 1}T03:04:05Z",
-            conditions=Conditions(sandbox="cgroup"),
-            runs=tuple(make_run(n, peak_mib=mib, upper_mib=mib) for n in (1, 2, 3)),
-            findings=(),
-        )
+        runs = (make_run(n, peak_mib=mib, upper_mib=mib) for n in (1, 2, 3))
+        report = make_report(*runs, started_at=f"2025-01-0{number + 1}T03:04:05Z")
         found += lines_of(report, Commit(id=f"{number}" * 40, is_dirty=number == 3))
     return found
 
