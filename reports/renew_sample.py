@@ -181,7 +181,7 @@ def _screens(page: Path) -> Iterator[tuple[str, Image.Image]]:
 def _decoded(data: str) -> Image.Image:
     """Return a picture in as few colours as it needs, for it is committed."""
     image = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
-    # Of all methods, this one keeps colours that are few and far from others, and then moves each to
+    # Of all methods, this one keeps colours that are few and far from others; each is then moved to
     # where the most pixels are.
     return image.quantize(PALETTE, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
 
