@@ -8,14 +8,16 @@ import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from harness.core.case import Snapshot
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.units import format_bytes
-from harness.reading import ByteProgress
 from harness.store import replacing
 from synthetic import MOST_SHAPE_BYTES, SHAPES, Generator, built_in, of_document
+
+if TYPE_CHECKING:
+    from harness.reading import ByteProgress  # not for commands that scan nothing: it is large
 
 _GZIP: Final = 31
 """For zlib: its largest window, in the form of gzip; the time of the file is left out."""
@@ -72,7 +74,7 @@ def snapshot_chunks(generator: Generator, *, size_bytes: int, seed: int) -> Iter
 
 
 def write_snapshot(
-    path: Path, generator: Generator, *, size_bytes: int, seed: int, progress: ByteProgress
+    path: Path, generator: Generator, *, size_bytes: int, seed: int, progress: "ByteProgress"
 ) -> Snapshot:
     """Generate a snapshot into `path`, which appears only once it is whole.
 

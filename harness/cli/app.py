@@ -25,6 +25,7 @@ from harness.cli import (
     xray,
 )
 from harness.cli.interrupts import interrupt
+from harness.cli.light import LightCommand, LightGroup
 from harness.cli.output import hush, prepare_streams
 
 app = typer.Typer(
@@ -40,7 +41,7 @@ app = typer.Typer(
 app.command("run", epilog=run.EXAMPLE)(run.run)
 app.command("reproduce", epilog=reproduce.EXAMPLE)(reproduce.reproduce)
 app.command("requirement", epilog=requirement.EXAMPLE)(requirement.requirement)
-app.command("generate", epilog=generate.EXAMPLE)(generate.generate)
+app.command("generate", cls=LightCommand, epilog=generate.EXAMPLE)(generate.generate)
 app.command("learn", epilog=learn.EXAMPLE)(learn.learn)
 app.command("shrink", epilog=shrink.EXAMPLE)(shrink.shrink)
 app.command("xray", epilog=xray.EXAMPLE)(xray.xray)
@@ -63,7 +64,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(cls=LightGroup)
 def _program(
     _: Annotated[
         bool,

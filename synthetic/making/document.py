@@ -131,6 +131,8 @@ class Document:
 
 def _leading(place: PlaceMaker, dues: Sequence[Due]) -> Iterator[int]:
     """Yield the choices of a place for a value that has most of some giants inside."""
+    if not dues:
+        return
     at = len(place.scalars)
     found: dict[int, int] = {}
     for container in place.containers():

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
@@ -90,6 +91,7 @@ class Elements:
         self._filler = filler
         self._value = value
         self._sources: dict[int, Source] = {}
+        self._small: dict[int, bool] = {}
         scale = plan.growth.scale
         # One of the size of its source comes out right in the end, whatever comes first.
         self._is_exact = scale == 1
@@ -127,6 +129,16 @@ class Elements:
         with self._room.kept(len(brackets.closing), 0):
             yield from self._elements(run)
         yield brackets.closing
+        self._let_go(container)
+
+    def _let_go(self, container: ContainerMaker) -> None:
+        """Give up the source of a container if that was the last one of its place."""
+        source = self._sources.get(id(container))
+        if source is None:
+            return
+        source.containers -= 1
+        if source.containers <= 0:
+            del self._sources[id(container)]
 
     def _elements(self, run: _Run) -> Iterator[bytes]:
         mean, among = run.container.mean_bytes(whole=False)
@@ -192,16 +204,29 @@ class Elements:
             if not self._is_exact:
                 most_bytes -= run.due_bytes
             most_bytes = max(most_bytes, 0)
-        mean, among = run.container.mean_bytes(whole=False)
-        planned = run.container.elements_count * self._plan.growth.scale_of(run.container)
-        all_bytes = planned * mean // among
-        if not run.grows and all_bytes <= _SMALL_BYTES:
+        if not run.grows and self._is_small(run.container):
             entries = run.container.part(count, 1)
             text = run.container.brackets.comma.join(entries)
             has_keys = run.container.keys is not None or run.place.has_keys
             return self._filler.fill_text(text, has_keys=has_keys), count
         ahead = run.left - len(run.dues)
         return self._source(run.container).take(count, ahead, most_bytes)
+
+    def _is_small(self, container: ContainerMaker) -> bool:
+        """Whether all of the containers of a place have so little that they are made at once."""
+        is_small = self._small.get(id(container))
+        if is_small is None:
+            mean, among = container.mean_bytes(whole=False)
+            planned = container.elements_count * self._plan.growth.scale_of(container)
+            is_small = self._small[id(container)] = planned * mean // among <= _SMALL_BYTES
+        return is_small
+
+    def _count(self, container: ContainerMaker) -> int:
+        """Return how many containers of a place have elements."""
+        count = container.count - container.empty
+        if id(container) in self._lengths:
+            return count  # there are as many, which are longer
+        return math.ceil(count * self._plan.growth.scale_of(container))
 
     def _source(self, container: ContainerMaker) -> Source:
         source = self._sources.get(id(container))
@@ -214,6 +239,7 @@ class Elements:
                 Needs(
                     elements=max(int(planned), 1),
                     share=min(share, 1_000_000),
+                    containers=self._count(container),
                     are_exact=self._is_exact,
                 ),
                 filler=self._filler,

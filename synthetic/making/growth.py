@@ -55,7 +55,9 @@ class Growth:
         """Return about how many bytes so many values of a place have in a document of its size."""
         mean, among = place.mean_whole()
         size = count * mean // among
-        return int(size * self.scale) if self.opens(place) else size
+        if not self.opens(place):
+            return size
+        return size * self.scale.numerator // self.scale.denominator
 
     @functools.cached_property
     def _scaled(self) -> frozenset[int]:

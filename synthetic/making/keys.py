@@ -56,6 +56,7 @@ class Keys:
         ]
         self._quota = Quota([bin_.count for _, bin_ in bins])
         self._longer = [0] * len(bins)
+        self._possible: dict[tuple[int, int], int] = {}
         self._level = level
         self._pool = kit.pool
         self._shuffler = kit.shuffler
@@ -79,7 +80,11 @@ class Keys:
             needed = -(-most * sizes.count // max(self._quota.total, 1))
             for longer in range(self._longer[index], _MOST_LONGER):
                 self._longer[index] = longer
-                possible = capacity(class_.templates([sizes.low + longer])[0])
+                possible = self._possible.get((index, longer))
+                if possible is None:
+                    possible = capacity(class_.templates([sizes.low + longer])[0])
+                    if class_.is_plain:  # others owe something for each template that is made
+                        self._possible[index, longer] = possible
                 # Those that are longer share their number with others that are as long.
                 if possible >= needed * (_ROOM if longer else 1):
                     break

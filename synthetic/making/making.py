@@ -16,10 +16,11 @@ _LEAST_LETTERS: Final = 8
 _MUCH: Final = 100
 _FEW_BYTES: Final = 4096
 """A document that cannot grow is padded by up to so many bytes, and one part in `_MUCH`."""
+_LEAST_CHUNK_BYTES: Final = 64 * 1024
 _SMALL_BYTES: Final = 1_000_000
 """Up to here a document is made at once, to see whether it comes out as large as it should."""
 
-MAKING_VERSION: Final = 2
+MAKING_VERSION: Final = 3
 """Raised whenever the same shape, size and seed give other bytes than before."""
 
 
@@ -32,7 +33,7 @@ def make(shape: Shape, *, size_bytes: int, seed: int) -> Iterator[bytes]:
     plan = best_plan(shape, size_bytes, seed)
     _check(plan, size_bytes)
     if size_bytes > _SMALL_BYTES:
-        return _fitted(plan, size_bytes)
+        return _together(_fitted(plan, size_bytes))
     try:
         return iter(list(_fitted(plan, size_bytes)))
     except ShapeError:
@@ -73,6 +74,25 @@ def _fitted(plan: Planned, size_bytes: int) -> Iterator[bytes]:
     blank = b" " * max(end_bytes, 0) + ending(shape)
     if blank:
         yield blank[:-1] + b"\n"
+
+
+def _together(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the chunks, with those that are small joined: there may be very many of some bytes."""
+    small: list[bytes] = []
+    small_bytes = 0
+    for chunk in chunks:
+        if len(chunk) < _LEAST_CHUNK_BYTES:
+            small.append(chunk)
+            small_bytes += len(chunk)
+            if small_bytes < _LEAST_CHUNK_BYTES:
+                continue
+        if small:
+            yield b"".join(small)
+            small, small_bytes = [], 0
+        if len(chunk) >= _LEAST_CHUNK_BYTES:
+            yield chunk
+    if small:
+        yield b"".join(small)
 
 
 def _chained(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """Numerals: templates of numbers, as long in the text and in memory as the shape says."""
 
+import functools
 from typing import Final
 
 from synthetic.making.holes import DIGIT, FIRST_DIGIT
@@ -11,6 +12,7 @@ _LIMB_BITS: Final = 30
 _MOST_PREFIXES: Final = 90
 _LEAST_SHARED: Final = -5
 _MOST_SHARED: Final = 256
+_MOST_KEPT: Final = 1024
 
 
 def integer_templates(class_: Integers) -> tuple[bytes, ...]:
@@ -18,14 +20,18 @@ def integer_templates(class_: Integers) -> tuple[bytes, ...]:
 
     Raises ValueError if there are no such integers.
     """
-    sign = b"-" if class_.negative else b""
-    digits = class_.characters - len(sign)
-    low, high = _bounds(class_, digits)
+    # Very many places have the same few classes.
+    return _integer_templates(class_.characters, class_.limbs, is_negative=class_.negative)
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _integer_templates(characters: int, limbs: int, *, is_negative: bool) -> tuple[bytes, ...]:
+    sign = b"-" if is_negative else b""
+    digits = characters - len(sign)
+    low, high = _bounds(digits, limbs, is_negative=is_negative)
     if low > high:
-        raise ValueError(
-            f"no integer of {class_.characters} characters has {class_.limbs} limbs of 30 bits"
-        )
-    if class_.limbs == 0:
+        raise ValueError(f"no integer of {characters} characters has {limbs} limbs of 30 bits")
+    if limbs == 0:
         return tuple(b"%b%d" % (sign, value) for value in range(low, high + 1))
     for known in range(1, digits + 1):
         unit = 10 ** (digits - known)
@@ -37,20 +43,20 @@ def integer_templates(class_: Integers) -> tuple[bytes, ...]:
     raise AssertionError("a single integer is its own prefix")
 
 
-def _bounds(class_: Integers, digits: int) -> tuple[int, int]:
+def _bounds(digits: int, limbs: int, *, is_negative: bool) -> tuple[int, int]:
     """Return the least and the greatest magnitude of integers of a class."""
     if digits < 1:
         return 1, 0
     low = 10 ** (digits - 1) if digits > 1 else 0
     high = 10**digits - 1
-    if class_.limbs == 0:
-        shared = -_LEAST_SHARED if class_.negative else _MOST_SHARED
-        return max(low, int(class_.negative)), min(high, shared)
-    if class_.limbs == 1:
-        low = max(low, (-_LEAST_SHARED if class_.negative else _MOST_SHARED) + 1)
+    if limbs == 0:
+        shared = -_LEAST_SHARED if is_negative else _MOST_SHARED
+        return max(low, int(is_negative)), min(high, shared)
+    if limbs == 1:
+        low = max(low, (-_LEAST_SHARED if is_negative else _MOST_SHARED) + 1)
     else:
-        low = max(low, 1 << _LIMB_BITS * (class_.limbs - 1))
-    return low, min(high, (1 << _LIMB_BITS * class_.limbs) - 1)
+        low = max(low, 1 << _LIMB_BITS * (limbs - 1))
+    return low, min(high, (1 << _LIMB_BITS * limbs) - 1)
 
 
 def float_template(class_: Floats) -> bytes:

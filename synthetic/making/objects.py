@@ -65,7 +65,7 @@ class ObjectMaker:
             self.others = 0
             left = [0] * len(left)
         self.left = left
-        self.present = [Quota([each, max(self.others - each, 0)]) for each in left]
+        self.present = [Quota([each, max(self.others - each, 0)]) for each in left if self.others]
         self._forms = [self._form(key_set.members) for key_set in self.key_sets]
 
     def _left(self) -> list[int]:

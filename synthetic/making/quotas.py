@@ -20,6 +20,10 @@ _MOST_MORE: Final = 4
 """A choice is drawn at most so many times its share at once, lest all that is large and owed comes
 together."""
 
+# Shared by all that need none.
+_NONE: Final[list[int]] = []
+_NO_ARRAY: Final = np.zeros(0, np.int64)
+
 MOST_WEIGHT: Final = 1 << 11
 MOST_DRAWN: Final = 1 << 20
 
@@ -41,9 +45,9 @@ class Quota:
         self.total = sum(counts)
         self._is_plain = len(counts) <= _PLAIN
         # Very many places draw from few choices: what only the others need is not made for them.
-        self._plain = [0] * len(counts) if self._is_plain else []
-        self._array = np.array([] if self._is_plain else counts, np.int64)
-        self._owed = np.zeros(len(self._array), np.int64)
+        self._plain = [0] * len(counts) if self._is_plain else _NONE
+        self._array = _NO_ARRAY if self._is_plain else np.array(counts, np.int64)
+        self._owed = _NO_ARRAY if self._is_plain else np.zeros(len(counts), np.int64)
         self._favoured: int | None = None
 
     def draw(self, count: int, weight: int = 1) -> list[int]:
@@ -122,9 +126,11 @@ def _settle(drawn: list[int], order: Sequence[int], missing: int) -> None:
     step = 1 if missing > 0 else -1
     while missing:
         for choice in order:
-            if missing and drawn[choice] + step >= 0:
+            if drawn[choice] + step >= 0:
                 drawn[choice] += step
                 missing -= step
+                if not missing:
+                    break
 
 
 class Share:
@@ -147,6 +153,22 @@ class Share:
         self._owed += (amount * self.part - dealt * self._whole) * weight
         return dealt
 
+    def each(self, amounts: Sequence[int], weight: int, mosts: Sequence[int]) -> list[int]:
+        """Return the share of each of some amounts, no more than its bound, one after another."""
+        part, whole = self.part, self._whole
+        due = self._owed // weight
+        rest = self._owed - due * weight
+        shares = []
+        for amount, most in zip(amounts, mosts, strict=True):
+            due += amount * part
+            share = due // whole
+            if not 0 <= share <= most:
+                share = max(min(share, most), 0)
+            due -= share * whole
+            shares.append(share)
+        self._owed = due * weight + rest
+        return shares
+
 
 class Sizes:
     """The sizes of a bin: as many as asked, in sum as the bin has it, and spread over the bin."""
@@ -159,11 +181,11 @@ class Sizes:
         self.high = high
         self.count = count
         self.total = total
-        self._sum = Share(total, count)
+        self._sum = None if low == high else Share(total, count)
 
     def take(self, count: int, weight: int = 1) -> list[int]:
         """Return so many sizes."""
-        if self.low == self.high or not count:
+        if self._sum is None or not count:
             return [self.low] * count
         wanted = self._sum.of(count, weight, least=self.low * count, most=self.high * count)
         if count == 1:

@@ -46,7 +46,10 @@ class Recurring:
         self._moves = np.array(_moves(pieces, total, keys_per_key, strings.met_again), np.int64)
         self._moved = np.zeros(len(pieces), np.int64)
         self._next = np.zeros(len(pieces), np.int64)
-        self._firsts = np.cumsum(self._limits) - self._limits
+        # The new ones count as a piece without an end, behind all others.
+        self._pieces = np.arange(len(pieces) + 1)
+        self._all_limits = np.append(1 << 62, self._limits)
+        self._offsets = np.append(self.kept, np.cumsum(self._limits) - self._limits)
 
     @property
     def kept(self) -> int:
@@ -61,18 +64,18 @@ class Recurring:
         each = np.array(lengths, np.int64)
         counts = self._counts(each, weight)
         counts[0] += each - counts.sum(axis=0)  # what no piece has enough of is new, too
-        new = np.cumsum(counts[0]) - counts[0]
-        starts = np.vstack((new, self._starts(counts[1:])))
+        starts = np.empty_like(counts)
+        np.cumsum(counts[0], out=starts[0])
+        starts[0] -= counts[0]
+        starts[1:] = self._starts(counts[1:])
         # From here on by map, and in a map by piece.
         numbers = counts.T.ravel()
-        firsts = starts.T.ravel()
         ends = np.cumsum(numbers)
-        within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - numbers, numbers)
-        limits = np.tile(np.append(1 << 62, self._limits), len(each))
-        offsets = np.tile(np.append(self.kept, self._firsts), len(each))
-        keys = np.repeat(firsts, numbers) + within
-        keys %= np.repeat(limits, numbers)
-        keys += np.repeat(offsets, numbers)
+        keys = np.repeat(starts.T.ravel() - ends + numbers, numbers)
+        keys += np.arange(len(keys))
+        pieces = np.repeat(np.tile(self._pieces, len(each)), numbers)
+        keys %= self._all_limits.take(pieces)
+        keys += self._offsets.take(pieces)
         return keys.tolist(), int(counts[0].sum())
 
     def _counts(self, lengths: Numbers, weight: int) -> Numbers:
@@ -81,32 +84,41 @@ class Recurring:
         due = along * self._parts[:, None] + (self._owed // weight)[:, None]
         dealt = due // self._total
         self._owed = (due[:, -1] - dealt[:, -1] * self._total) * weight
-        counts = np.maximum(np.diff(dealt, axis=1, prepend=0), 0)
-        limits = np.append(1 << 62, self._limits[:-1])
-        rooms = np.minimum(limits[:, None], lengths)
+        counts = np.maximum(_steps(dealt), 0)
+        rooms = np.minimum(self._all_limits[:-1, None], lengths)
         short = np.maximum(counts - rooms, 0).sum(axis=1)
-        np.minimum(counts, rooms, out=counts)
-        # What is too much for one map is spread over those that have room for it.
-        rooms = np.cumsum(rooms - counts, axis=1)
-        whole = rooms[:, -1:]
-        short = np.minimum(short, whole[:, 0])
-        counts += np.diff(rooms * short[:, None] // np.maximum(whole, 1), axis=1, prepend=0)
+        if short.any():
+            np.minimum(counts, rooms, out=counts)
+            # What is too much for one map is spread over those that have room for it.
+            rooms = np.cumsum(rooms - counts, axis=1)
+            whole = rooms[:, -1:]
+            short = np.minimum(short, whole[:, 0])
+            counts += _steps(rooms * short[:, None] // np.maximum(whole, 1))
         # No more than the map has, for those that come first; the last piece has the rest.
+        found = np.empty((len(counts) + 1, len(lengths)), np.int64)
         filled = np.minimum(np.cumsum(counts, axis=0), lengths)
-        counts = np.diff(filled, axis=0, prepend=0)
-        rest = np.minimum(lengths - filled[-1], self._limits[-1])
-        return np.vstack((counts, rest))
+        found[0] = filled[0]
+        np.subtract(filled[1:], filled[:-1], out=found[1:-1])
+        np.minimum(lengths - filled[-1], self._limits[-1], out=found[-1])
+        return found
 
     def _starts(self, counts: Numbers) -> Numbers:
         """Return the key of each piece that each map begins with."""
         due = np.cumsum(counts > 0, axis=1) * self._moves[:, None] + self._moved[:, None]
         moved = due // _MILLE
         self._moved = due[:, -1] - moved[:, -1] * _MILLE
-        steps = counts * np.diff(moved, axis=1, prepend=0)
+        steps = counts * _steps(moved)
         along = np.cumsum(steps, axis=1)
         starts = self._next[:, None] + along - steps
         self._next = (self._next + along[:, -1]) % self._limits
         return starts
+
+
+def _steps(totals: Numbers) -> Numbers:
+    """Return by how much each total of a row is more than the one before it."""
+    steps = totals.copy()
+    steps[:, 1:] -= totals[:, :-1]
+    return steps
 
 
 def _pieces(strings: Strings, total: int, most: int) -> tuple[list[tuple[int, int]], int]:

@@ -1,7 +1,7 @@
 """Scalars: the kinds of value without parts that a place has, and templates of each."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from synthetic.making.filling_holes import Filler
@@ -19,7 +19,9 @@ _MOST_KEPT: Final = 1024
 class Scalar(Protocol):
     """A kind of value of which templates are made."""
 
-    count: int
+    @property
+    def count(self) -> int:
+        """How many there are in all."""
 
     def take(self, count: int, weight: int) -> list[bytes]:
         """Return so many templates."""
@@ -51,34 +53,25 @@ class Recurrence:
 class Recurring:
     """Values of which some recur: they are made once, and then used in turn."""
 
-    __slots__ = ("_filler", "_fresh", "_kept", "_make", "_recurrence", "_used", "count")
+    __slots__ = ("_filler", "_fresh", "_kept", "_made", "_used", "count")
 
-    def __init__(
-        self,
-        count: int,
-        recurrence: Recurrence,
-        make: Callable[[int, int], list[bytes]],
-        fill: Filler,
-    ) -> None:
-        """Make values, of a number and a weight, with `make`, and fill those to keep."""
-        self.count = count
-        self._recurrence = recurrence
-        self._fresh = Share(recurrence.fresh, count)
-        self._make = make
-        self._filler = fill
-        self._kept: list[bytes] = []
+    def __init__(self, made: Scalar, recurrence: Recurrence, filler: Filler) -> None:
+        """Make values with `made`, and fill those to keep."""
+        self.count = made.count
+        self._made = made
+        self._kept: int | list[bytes] = recurrence.kept
+        self._fresh = Share(recurrence.fresh, made.count)
+        self._filler = filler
         self._used = 0
 
     def take(self, count: int, weight: int) -> list[bytes]:
         """Return so many templates, the new ones first."""
-        if not self._recurrence.kept:
-            return self._make(count, weight)
-        if not self._kept:
-            self._kept = self._filler.fill_texts(self._make(self._recurrence.kept, 1))
+        if isinstance(self._kept, int):
+            self._kept = self._filler.fill_texts(self._made.take(self._kept, 1))
         fresh = self._fresh.of(count, weight, most=count)
         texts = in_turn(self._kept, self._used, count - fresh)
         self._used += count - fresh
-        return self._make(fresh, weight) + texts if fresh else texts
+        return self._made.take(fresh, weight) + texts if fresh else texts
 
 
 def recurrences(counts: Sequence[int], distinct: int | None) -> list[Recurrence]:
@@ -105,7 +98,12 @@ class StringBin:
         self._class = class_
         self._sizes = sizes
 
-    def make(self, count: int, weight: int) -> list[bytes]:
+    @property
+    def count(self) -> int:
+        """How many there are in all."""
+        return self._sizes.count
+
+    def take(self, count: int, weight: int) -> list[bytes]:
         """Return so many templates, with their quotes."""
         texts = self._class.templates(self._sizes.take(count, weight), weight)
         return [b'"%b"' % text for text in texts]
@@ -114,14 +112,15 @@ class StringBin:
 class Numeral:
     """Numbers of one class."""
 
-    __slots__ = ("_templates", "_used")
+    __slots__ = ("_templates", "_used", "count")
 
-    def __init__(self, templates: Sequence[bytes]) -> None:
+    def __init__(self, count: int, templates: Sequence[bytes]) -> None:
         """Use the templates in turn."""
+        self.count = count
         self._templates = templates
         self._used = 0
 
-    def make(self, count: int, weight: int) -> list[bytes]:  # noqa: ARG002  (as strings have it)
+    def take(self, count: int, weight: int) -> list[bytes]:  # noqa: ARG002  (as strings have it)
         """Return so many templates."""
         texts = in_turn(self._templates, self._used, count)
         self._used += count
@@ -129,7 +128,7 @@ class Numeral:
 
 
 def strings(
-    strings_: Strings, classes: Sequence[TextClass], fill: Filler
+    strings_: Strings, classes: Sequence[TextClass], filler: Filler
 ) -> Iterator[tuple[Scalar, Width]]:
     """Yield the kinds of string of a place, one for each bin, with their width."""
     bins = [
@@ -140,10 +139,10 @@ def strings(
     shares = recurrences([bin_.count for _, bin_, _ in bins], strings_.distinct)
     for (class_, bin_, width), share in zip(bins, shares, strict=True):
         sizes = Sizes(low=bin_.low, high=bin_.high, count=bin_.count, total=bin_.total)
-        yield Recurring(bin_.count, share, StringBin(class_, sizes).make, fill), width
+        yield _recurring(StringBin(class_, sizes), share, filler), width
 
 
-def numbers(numbers_: Numbers, fill: Filler) -> Iterator[Scalar]:
+def numbers(numbers_: Numbers, filler: Filler) -> Iterator[Scalar]:
     """Yield the kinds of number of a place, one for each class."""
     classes: list[tuple[int, Sequence[bytes]]] = [
         (class_.count, integer_templates(class_)) for class_ in numbers_.integers if class_.count
@@ -153,7 +152,11 @@ def numbers(numbers_: Numbers, fill: Filler) -> Iterator[Scalar]:
     ]
     shares = recurrences([count for count, _ in classes], numbers_.distinct)
     for (count, templates), share in zip(classes, shares, strict=True):
-        yield Recurring(count, share, Numeral(templates).make, fill)
+        yield _recurring(Numeral(count, templates), share, filler)
+
+
+def _recurring(made: Scalar, recurrence: Recurrence, filler: Filler) -> Scalar:
+    return Recurring(made, recurrence, filler) if recurrence.kept else made
 
 
 def text_classes(strings_: Strings, widest: Width) -> list[TextClass]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from synthetic.draws import raw_source
 
 _FEW: Final = 12
+_MANY: Final = 512
 _HALF_BITS: Final = 16
 _AT_ONCE: Final = 256
 
@@ -29,7 +30,11 @@ class Shuffler:
             return texts
         if count <= _FEW:
             return self._few(texts)
-        taken: tuple[bytes, ...] = itemgetter(*self.order(count).tolist())(texts)
+        order = self.order(count)
+        if count >= _MANY:  # a number for each of them would take more memory than the texts
+            found: list[bytes] = np.array(texts, dtype=object).take(order).tolist()
+            return found
+        taken: tuple[bytes, ...] = itemgetter(*order.tolist())(texts)
         return list(taken)
 
     def below(self, limit: int) -> int:

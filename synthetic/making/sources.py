@@ -28,8 +28,8 @@ _MADE_PLACES: Final = 60_000
 _AT_ONCE_BYTES: Final = 3 * 512 * 1024
 _ONCE_BYTES: Final = 20_000_000
 _EXACT_BYTES: Final = 200_000_000
-"""Up to so many bytes of a document every element is made for one use: of one that is scaled, and
-of one as large as the source of its shape, which is to be true to it."""
+"""Up to so many bytes of a document every element is made for one use: of most, and of one as large
+as the source of its shape, if its elements have maps: what is used again has no keys that recur."""
 _MADE_BYTES: Final = 12_000_000
 _MADE_VALUES: Final = 500_000
 """Of a larger one about so much is made, or so many values, and used again to fill it up."""
@@ -66,23 +66,31 @@ class Needs:
     Attributes:
         elements: how many in all.
         share: how much of the document they are, in millionths.
+        containers: how many containers they are in.
         are_exact: whether the document is as large as the source of its shape.
 
     """
 
     elements: int
     share: int
+    containers: int
     are_exact: bool
 
 
 class Source:
-    """The elements of the containers of a place, one after another."""
+    """The elements of the containers of a place, one after another.
+
+    Attributes:
+        containers: how many containers are to come that have some of them.
+
+    """
 
     def __init__(
         self, container: ContainerMaker, needs: Needs, *, filler: Filler, seed: int
     ) -> None:
         """Plan to give elements as they are needed."""
         planned, share = needs.elements, needs.share
+        self.containers = needs.containers
         self._container = container
         self._comma = len(container.brackets.comma)
         self._filler = filler
@@ -97,7 +105,8 @@ class Source:
         self._at_once = max(_AT_ONCE_BYTES * share // 1_000_000 // blob_bytes, 2)
         self._ahead = 1
         made = planned
-        once_bytes = _EXACT_BYTES if needs.are_exact else _ONCE_BYTES
+        has_maps = container.elements is not None and container.elements.has_keys
+        once_bytes = _EXACT_BYTES if needs.are_exact and has_maps else _ONCE_BYTES
         if planned * mean > once_bytes * share // 1_000_000 * among:
             values = 1 if container.elements is None else container.elements.values
             count = 1 if container.elements is None else container.elements.count

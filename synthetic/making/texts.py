@@ -73,6 +73,17 @@ class TextClass:
     `is_plain` are those that have as many bytes as characters.
     """
 
+    __slots__ = (
+        "_escapes",
+        "_extra",
+        "_least",
+        "_made",
+        "_missed",
+        "_units",
+        "bytes_per_character",
+        "is_plain",
+    )
+
     def __init__(self, texts: Texts, *, widest: Width) -> None:
         """Make `texts`; characters wider than `widest` are to be escaped."""
         giants = texts.giants
@@ -98,24 +109,36 @@ class TextClass:
         """Return a template for each length in characters."""
         if self.is_plain:
             return [_LETTER * length for length in lengths]
-        return [self._template(length, weight) for length in lengths]
+        extras, all_escapes = self._beyond(lengths, weight)
+        made, missed = self._made, self._missed
+        templates = []
+        for length, extra, own in zip(lengths, extras, all_escapes, strict=True):
+            escapes = missed + own
+            wanted = (length, extra, escapes)
+            template = made.get(wanted)
+            if template is None:
+                template = self._written(length, extra, escapes)
+                if len(made) < _MOST_KEPT and len(template) < _MOST_KEPT:
+                    made[wanted] = template
+            templates.append(template)
+            # What found no room in this one is for the next.
+            missed = length + extra + escapes - len(template)
+            if missed:
+                missed = max(missed, 0)
+        self._missed = missed
+        return templates
 
-    def _template(self, length: int, weight: int) -> bytes:
-        extra, escapes = 0, self._missed
+    def _beyond(self, lengths: Sequence[int], weight: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Return how many bytes the texts have beyond one for each character, and for escapes."""
+        extras = escapes = [0] * len(lengths)
         if self._units:
-            most = max(length * self._units[0].extra - self._least, 0)
-            extra = self._least + self._extra.of(length, weight, most=most)
+            least, widest = self._least, self._units[0].extra
+            mosts = [length * widest - least if length else 0 for length in lengths]
+            extras = [least + more for more in self._extra.each(lengths, weight, mosts)]
         if self._escapes.part:
-            escapes += self._escapes.of(length, weight, most=5 * length)
-        wanted = (length, extra, escapes)
-        template = self._made.get(wanted)
-        if template is None:
-            template = self._written(length, extra, escapes)
-            if len(self._made) < _MOST_KEPT and len(template) < _MOST_KEPT:
-                self._made[wanted] = template
-        # What found no room in this one is for the next.
-        self._missed = max(length + extra + escapes - len(template), 0)
-        return template
+            mosts = [5 * length for length in lengths]
+            escapes = self._escapes.each(lengths, weight, mosts)
+        return extras, escapes
 
     def _written(self, length: int, extra: int, escapes: int) -> bytes:
         """Return a template with so many bytes more than characters."""

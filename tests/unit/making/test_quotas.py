@@ -74,3 +74,22 @@ def test_sizes_are_spread_over_their_bin() -> None:
     sizes = Sizes(low=100, high=200, count=1000, total=150_000).take(1000)
     assert min(sizes) <= 102
     assert max(sizes) >= 198
+
+
+@given(
+    st.integers(0, 90),
+    st.integers(1, 70),
+    st.integers(1, 9),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 80)), max_size=20),
+    st.lists(st.integers(1, 60), max_size=5),
+)
+def test_shares_dealt_together_are_those_dealt_one_by_one(
+    part: int, whole: int, weight: int, bounded: list[tuple[int, int]], before: list[int]
+) -> None:
+    alone, together = Share(part, whole), Share(part, whole)
+    for amount in before:  # so that something is owed
+        alone.of(amount, 5, most=amount)
+        together.of(amount, 5, most=amount)
+    found = together.each([amount for amount, _ in bounded], weight, [most for _, most in bounded])
+    assert found == [alone.of(amount, weight, most=most) for amount, most in bounded]
+    assert together.of(100) == alone.of(100)

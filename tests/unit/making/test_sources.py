@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from synthetic import of_document
+from synthetic import Generator, of_document
 from synthetic.learning.learner import learn
+from synthetic.making import sources
 from synthetic.making.holes import Template
 from synthetic.shape_text import text_of_shape
 
 SIZE_BYTES = 60_000_000
+ORIGINAL_BYTES = 2_500_000
 # About 12 MB are made of a document, and a piece or two more where its places need them.
 MOST_MADE_BYTES = 20_000_000
 
@@ -37,6 +39,12 @@ def test_most_of_a_large_document_was_made_once(
     source: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = text_of_shape(learn([json.dumps(source()).encode()]))
+    generator = of_document(document, name="twin")
+    assert made(generator, SIZE_BYTES, monkeypatch) <= MOST_MADE_BYTES
+
+
+def made(generator: Generator, size_bytes: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many bytes of a document were made, instead of used again."""
     made_bytes = 0
     prepare = Template.__init__
 
@@ -46,6 +54,35 @@ def test_most_of_a_large_document_was_made_once(
         prepare(self, text, has_keys=has_keys)
 
     monkeypatch.setattr(Template, "__init__", count)
-    chunks = of_document(document, name="twin").chunks(size_bytes=SIZE_BYTES, seed=7)
-    assert sum(map(len, chunks)) == SIZE_BYTES
-    assert made_bytes <= MOST_MADE_BYTES
+    assert sum(map(len, generator.chunks(size_bytes=size_bytes, seed=7))) == size_bytes
+    return made_bytes
+
+
+def many_records() -> Any:
+    return [{"id": 7_000_000 + index, "size": index % 90} for index in range(100_000)]
+
+
+def many_records_with_maps() -> Any:
+    """Return records of which each has a map, whose keys recur elsewhere."""
+    names = [f"key{index:05}" for index in range(300)]
+    return [
+        {"map": {names[(index + step) % 300]: step for step in range(8)}} for index in range(30_000)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_used_again"), [(many_records, True), (many_records_with_maps, False)]
+)
+def test_a_large_twin_is_made_throughout_only_where_keys_of_maps_recur(
+    source: Callable[[], Any], *, is_used_again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that small documents are made as large ones are.
+    monkeypatch.setattr(sources, "_ONCE_BYTES", 1_000_000)
+    monkeypatch.setattr(sources, "_MADE_BYTES", 1_000_000)
+    document = text_of_shape(learn([json.dumps(source()).encode()]))
+    generator = of_document(document, name="twin")
+    size_bytes = generator.original_bytes
+    assert size_bytes is not None
+    assert size_bytes > ORIGINAL_BYTES
+    made_bytes = made(generator, size_bytes, monkeypatch)
+    assert (made_bytes < 0.7 * size_bytes) == is_used_again
