@@ -52,7 +52,7 @@ def retained_costs(pieces: Iterable[bytes], model: CostModel, parser: str) -> Re
 
     Raises InvalidJsonError.
     """
-    census, texts = Census(model), TextSums()
+    census, texts = Census(model, follows_heap=False), TextSums()
     for block in Scanner().blocks(pieces):
         census.take(block)
         texts.take(block)

@@ -6,16 +6,18 @@ import numpy as np
 
 from synthetic.scan.containers import OBJECT, ROOT
 from synthetic.scan.kinds import Kind, Places
-from synthetic.scan.paths import PathTree, Values
+from synthetic.scan.paths import ROOT_NODE, PathTree, Values
 from synthetic.scan.scanner import Block
 from synthetic.xray.costs import Allocator, ContainerCosts, Costs
+from synthetic.xray.gaps import Gaps, gaps_of
 from synthetic.xray.groups import GROUP_OF, Group
 from synthetic.xray.integers import IntegerCosts
 from synthetic.xray.key_costs import KeyCosts, Keys
+from synthetic.xray.large_blocks import LargeBlocks, NewKeys
 from synthetic.xray.ledger import Ledger
 from synthetic.xray.model import CostModel
 from synthetic.xray.oddities import Oddities
-from synthetic.xray.open_containers import OpenContainers
+from synthetic.xray.open_containers import Closed, OpenContainers
 from synthetic.xray.path_text import path_of_node
 from synthetic.xray.texts import StringCosts, Strings
 from synthetic.xray.whole_text import WholeText
@@ -26,8 +28,8 @@ _KEY_TO_VALUE: Final = 2
 class Census:
     """What is known of a text once all its blocks are taken in."""
 
-    def __init__(self, model: CostModel) -> None:
-        """Begin with nothing counted."""
+    def __init__(self, model: CostModel, *, follows_heap: bool = True) -> None:
+        """Begin with nothing counted; gaps between blocks are, if the heap is to be followed."""
         allocator = Allocator(model)
         self.model = model
         self.tree = PathTree()
@@ -47,6 +49,12 @@ class Census:
         self._integers = IntegerCosts(model, allocator)
         self._float = float(allocator.resident(np.array([model.float_bytes], np.intp))[0])
         self.key_costs = KeyCosts(model, self._strings, self.ledger)
+        self._large_blocks = {
+            name: LargeBlocks(model, parser)
+            for name, parser in model.parsers.items()
+            if follows_heap and parser.lists and model.has_known_heap
+        }
+        self.gaps: dict[str, Gaps] = {}
 
     def take(self, block: Block) -> None:
         """Take in the next block."""
@@ -57,8 +65,8 @@ class Census:
         self._take_strings(block, values, np.flatnonzero(kinds == Kind.STRING), costs)
         self._take_integers(block, values, np.flatnonzero(kinds == Kind.INTEGER), costs)
         self.ledger.add_values(values.nodes, GROUP_OF.take(kinds), costs)
-        self._take_containers(block, values)
-        self._take_keys(block, values)
+        closed = self._take_containers(block, values)
+        self._take_large_blocks(block, values, closed, self._take_keys(block, values))
         self.values += len(values.tokens)
         self.text.take(block)
         for widening in self.text.new:
@@ -69,6 +77,12 @@ class Census:
         """Add what is known in the end alone."""
         self.key_costs.finish()
         self.text.finish()
+        for name, blocks in self._large_blocks.items():
+            texts = self.text.decoded_sizes() if self.model.parsers[name].decodes else ()
+            gaps = gaps_of(blocks, texts, is_one=self.documents <= 1)
+            self.gaps[name] = gaps
+            cost = np.array([float(gaps.retained_bytes)])
+            self.ledger.add_own(name, np.array([ROOT_NODE], np.intp), Group.GAPS, cost)
 
     def _take_strings(self, block: Block, values: Values, at: Places, costs: Costs) -> None:
         if not len(at):
@@ -95,7 +109,16 @@ class Census:
                 nodes = values.nodes.take(at.take(indices))
                 self.ledger.add_own(name, nodes, Group.INTEGERS, own)
 
-    def _take_containers(self, block: Block, values: Values) -> None:
+    def _take_large_blocks(
+        self, block: Block, values: Values, closed: Closed, keys: NewKeys
+    ) -> None:
+        is_value = block.kinds.take(block.strings) == Kind.STRING
+        strings = Strings(block, np.flatnonzero(is_value))
+        for name, blocks in self._large_blocks.items():
+            large = self._strings.large(self.model.parsers[name], strings)
+            blocks.take(block, values, large, closed, keys)
+
+    def _take_containers(self, block: Block, values: Values) -> Closed:
         closed = self.open.close(block, values)
         for are_objects, group in ((True, Group.OBJECTS), (False, Group.ARRAYS)):
             at = np.flatnonzero(closed.are_objects == are_objects)
@@ -106,16 +129,18 @@ class Census:
             for name, costs in self.containers.items():
                 own = costs.dicts(elements) if are_objects else costs.lists(elements)
                 self.ledger.add_own(name, nodes, group, own)
+        return closed
 
-    def _take_keys(self, block: Block, values: Values) -> None:
+    def _take_keys(self, block: Block, values: Values) -> NewKeys:
         key_places = np.flatnonzero(block.kinds.take(block.strings) == Kind.KEY)
         key_tokens = block.strings.take(key_places)
         # Each key is followed by its value, and no block ends between the two.
         named = np.flatnonzero(block.contexts.take(values.tokens) == OBJECT)
         owners = values.container_nodes.take(values.owners.take(named))
         keys = Keys(Strings(block, key_places), values.nodes.take(named), owners)
-        self.key_costs.add(keys, self._documents_of(block, values, key_tokens), self.tree)
+        new = self.key_costs.add(keys, self._documents_of(block, values, key_tokens), self.tree)
         self.keys += len(key_tokens)
+        return NewKeys(tokens=key_tokens.take(new), count=self.key_costs.distinct.count_so_far)
 
     def _documents_of(self, block: Block, values: Values, tokens: Places) -> Places | None:
         """Return the number of the document that tokens are in, or None if that is the first.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthetic.scan.kinds import Kinds, Places
+from synthetic.xray.heap import MAPPED_BYTES
 from synthetic.xray.model import CostModel, ParserCosts
 
 Costs = NDArray[np.float64]
@@ -14,9 +15,6 @@ _STEP: Final = 16
 _PAGE_BYTES: Final = 4096
 _CHUNK_HEAD: Final = 8
 _MAPPED_HEAD: Final = 16
-_MAPPED_BYTES: Final = 128 * 1024
-"""From so many bytes on, glibc maps pages of their own (mallopt(3), M_MMAP_THRESHOLD)."""
-
 _WORD_BYTES: Final = 8
 _SHORT: Final = 1024
 _KEPT: Final = 4 / 3
@@ -31,7 +29,7 @@ class Allocator:
 
     def __init__(self, model: CostModel) -> None:
         """Make the tables of a model."""
-        self.small_bytes = len(model.blocks) * _STEP
+        self.small_bytes = model.small_bytes
         sizes = np.arange(self.small_bytes + 1)
         classes = np.maximum(sizes + _STEP - 1, _STEP) // _STEP - 1
         self._small = np.array(model.blocks).take(classes)
@@ -60,7 +58,7 @@ class Allocator:
 def large_resident(requested: Places) -> Costs:
     """Return the resident bytes of blocks that come from the C library."""
     chunks = (requested + (_CHUNK_HEAD + _STEP - 1)) & -_STEP
-    mapped = np.flatnonzero(requested >= _MAPPED_BYTES)
+    mapped = np.flatnonzero(requested >= MAPPED_BYTES)
     if len(mapped):
         sizes = requested.take(mapped) + _MAPPED_HEAD
         chunks[mapped] = (sizes + _PAGE_BYTES - 1) & -_PAGE_BYTES

@@ -9,7 +9,10 @@ from synthetic.scan.kinds import KINDS, Kind, Places
 
 
 class Group(IntEnum):
-    """What costs something; `OTHERS` (null, true, false) cost nothing and are counted."""
+    """What costs something; `OTHERS` (null, true, false) cost nothing and are counted.
+
+    `GAPS` lie between all of them and are counted for the root.
+    """
 
     OBJECTS = 0
     ARRAYS = 1
@@ -18,6 +21,7 @@ class Group(IntEnum):
     FLOATS = 4
     OTHERS = 5
     KEYS = 6
+    GAPS = 7
 
 
 GROUPS: Final = 8

@@ -86,23 +86,27 @@ class KeyCosts:
         self._seen = np.zeros(0, np.bool_)
         self.distinct = DistinctKeys()
 
-    def add(self, keys: Keys, documents: Places | None, tree: PathTree) -> None:
-        """Take in the keys of a block, and the document of each; None if that is the first."""
+    def add(self, keys: Keys, documents: Places | None, tree: PathTree) -> Places:
+        """Take in the keys of a block, and the document of each; None if that is the first.
+
+        Returns the indices of those that are new.
+        """
         self._of_nodes.learn(tree)
         self._seen = np.concatenate(
             (self._seen, np.zeros(len(self._of_nodes.hashes) - len(self._seen), np.bool_))
         )
         if not len(keys.nodes):
-            return
+            return np.empty(0, np.intp)
         self._ledger.count_keys(keys.owners)
         are_data = self._of_nodes.are_data.take(keys.nodes)
         hashes = self._hashes(keys, are_data)
-        self._add_distinct(keys, hashes, are_data, documents)
+        new = self._add_distinct(keys, hashes, are_data, documents)
         for name, parser in self._parsers.items():
             if parser.keys.slots:
                 self._add_missed(name, parser, keys, hashes, are_data)
             elif not parser.keys.most_bytes:
                 self._add_all(name, parser, keys)
+        return new
 
     @property
     def are_data(self) -> Flags:
@@ -127,8 +131,8 @@ class KeyCosts:
 
     def _add_distinct(
         self, keys: Keys, hashes: Hashes, are_data: Flags, documents: Places | None
-    ) -> None:
-        """Hand on the keys that this document may not have had before."""
+    ) -> Places:
+        """Hand on the keys that this document may not have had before, and return the new ones."""
         if documents is not None:
             hashes = mixed(hashes, documents.astype(np.uint64))
             _, firsts = np.unique(hashes, return_index=True)
@@ -136,9 +140,11 @@ class KeyCosts:
         else:
             new = np.flatnonzero(are_data | ~self._seen.take(keys.nodes))
         self._seen[keys.nodes] = True
-        if len(new):
-            some = keys.take(new)
-            self.distinct.add(hashes.take(new), self._strings.common(some.strings), some.owners)
+        if not len(new):
+            return new
+        some = keys.take(new)
+        costs = self._strings.common(some.strings)
+        return new.take(self.distinct.add(hashes.take(new), costs, some.owners))
 
     def _add_missed(
         self, name: str, parser: ParserCosts, keys: Keys, hashes: Hashes, are_data: Flags

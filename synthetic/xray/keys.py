@@ -9,7 +9,7 @@ from synthetic.scan.kinds import Flags, Places
 from synthetic.xray.costs import Costs
 
 _MOST_HELD: Final = 1 << 17
-_PENDING: Final = 1 << 15
+_PENDING: Final = 1 << 12
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
 _HALF: Final = np.uint64(32)
 
@@ -28,18 +28,33 @@ class DistinctKeys:
         self._level = 0
         self._pending: list[tuple[Hashes, Costs, Places]] = []
         self._pending_count = 0
+        self._waiting: set[int] = set()
 
-    def add(self, hashes: Hashes, costs: Costs, owners: Places) -> None:
-        """Take in occurrences of keys: what a string of each costs, and the node that has it."""
+    def add(self, hashes: Hashes, costs: Costs, owners: Places) -> Places:
+        """Take in occurrences of keys: what a string of each costs, and the node that has it.
+
+        Returns the indices of those that are new, in order.
+        """
+        _, firsts = np.unique(hashes, return_index=True)
         if self._level:
-            held = np.flatnonzero(self._is_held(hashes))
-            hashes, costs, owners = hashes.take(held), costs.take(held), owners.take(held)
-        if not len(hashes):
-            return
-        self._pending.append((hashes, costs, owners))
-        self._pending_count += len(hashes)
+            firsts = firsts.compress(self._is_held(hashes.take(firsts)))
+        if len(self._hashes):
+            some = hashes.take(firsts)
+            at = np.searchsorted(self._hashes, some)
+            firsts = firsts.compress(self._hashes.take(at, mode="clip") != some)
+        firsts = firsts.compress(self._are_new(hashes.take(firsts)))
+        if len(firsts):
+            self._pending.append((hashes.take(firsts), costs.take(firsts), owners.take(firsts)))
+            self._pending_count += len(firsts)
+        new: Places = np.sort(firsts)
         if self._pending_count >= _PENDING + len(self._hashes) // 2:
             self._merge()
+        return new
+
+    @property
+    def count_so_far(self) -> int:
+        """How many different keys there were, beyond 131,072 of them about."""
+        return len(self._hashes) + self._pending_count << self._level
 
     @property
     def count(self) -> int:
@@ -54,6 +69,13 @@ class DistinctKeys:
         np.add.at(costs, self._owners, self._costs * float(1 << self._level))
         return costs
 
+    def _are_new(self, hashes: Hashes) -> Flags:
+        """Tell which different keys are not among those that wait; then they are."""
+        known, waiting = self._waiting, hashes.tolist()
+        new = np.array([hash_ not in known for hash_ in waiting], np.bool_)
+        known.update(waiting)
+        return new
+
     def _is_held(self, hashes: Hashes) -> Flags:
         held: Flags = (hashes * _FACTOR) >> np.uint64(64 - self._level) == 0
         return held
@@ -63,6 +85,7 @@ class DistinctKeys:
             return
         parts = [(self._hashes, self._costs, self._owners), *self._pending]
         self._pending, self._pending_count = [], 0
+        self._waiting.clear()
         hashes, costs, owners = (np.concatenate(column) for column in zip(*parts, strict=True))
         self._hashes, firsts = np.unique(hashes, return_index=True)
         self._costs, self._owners = costs.take(firsts), owners.take(firsts)

@@ -110,6 +110,16 @@ class CostModel(_Part, frozen=True, kw_only=True):
     blocks: tuple[Annotated[float, msgspec.Meta(gt=0)], ...]
     parsers: dict[str, ParserCosts]
 
+    @property
+    def small_bytes(self) -> int:
+        """The most bytes of a block that does not come from the C library."""
+        return len(self.blocks) * _STEP
+
+    @property
+    def has_known_heap(self) -> bool:
+        """Whether the C library is one whose heap can be followed."""
+        return "glibc" in self.build and "free-threaded" not in self.build
+
 
 def model_of(measured: dict[str, Any]) -> CostModel:
     """Return the cost model that `measure.py` found; raises msgspec.ValidationError if it is none.

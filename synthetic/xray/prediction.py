@@ -1,14 +1,10 @@
 """What each parser needs at its peak: input, what it holds on the way, and what remains."""
 
-from typing import Final
-
 import msgspec
 
 from synthetic.xray.census import Census
 from synthetic.xray.model import ParserCosts
-
-_UNITS: Final = (1, 1, 2, 4)
-"""By width: the bytes of a character in a str."""
+from synthetic.xray.whole_text import UNITS
 
 
 class ParserPeak(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,10 +44,12 @@ def peak_of(
     is_one = census.documents <= 1
     input_bytes = size_bytes if is_one else census.text.longest_document_bytes
     part = input_bytes / max(1, size_bytes)
+    gaps = census.gaps.get(name)
+    between_bytes = gaps.peak_bytes - gaps.retained_bytes if gaps else 0
     if parser.decodes:
         transient_bytes = _decoded(census, parser, name, size_bytes, part)
         decoding_bytes = round(_decoding(census, size_bytes) * part)
-        transient_bytes = max(transient_bytes, decoding_bytes - retained_bytes)
+        transient_bytes = max(transient_bytes + between_bytes, decoding_bytes - retained_bytes, 0)
     else:
         transient_bytes = round(
             parser.transient_per_byte * input_bytes
@@ -71,7 +69,7 @@ def peak_of(
 def _decoded(census: Census, parser: ParserCosts, name: str, size_bytes: int, part: float) -> int:
     """Return what the text takes up as a str, with the table of all keys that are shared."""
     characters = size_bytes - census.text.continuations
-    decoded = round(characters * _UNITS[census.text.width] * part)
+    decoded = round(characters * UNITS[census.text.width] * part)
     if census.documents > 1 or parser.keys.slots or not parser.keys.most_bytes:
         return decoded
     return decoded + census.containers[name].table_bytes(census.key_costs.distinct.count)
@@ -81,7 +79,7 @@ def _decoding(census: Census, size_bytes: int) -> int:
     """Return the most that decoding holds: at a wider character all before it is copied."""
     held, unit = 0, 1
     for widening in census.text.widenings:
-        wider = _UNITS[widening.width]
+        wider = UNITS[widening.width]
         held = max(held, widening.offset * (unit + wider))
         unit = wider
     if census.has_byte_order_mark:  # what follows it is copied before it is decoded

@@ -32,6 +32,9 @@ def _parts(branch: Branch, costs: ContainerCosts) -> Iterator[tuple[float, str]]
         count, size = int(branch.counts[group]), float(branch.costs[group])
         if count and size:
             yield size, _mean(count, one, many, size)
+    gap_bytes = float(branch.costs[Group.GAPS])
+    if gap_bytes:
+        yield gap_bytes, f"{gap_bytes:,.0f} bytes free between blocks"
     for group, arrays in ((Group.OBJECTS, False), (Group.ARRAYS, True)):
         count, size = int(branch.counts[group]), float(branch.costs[group])
         if count and size:

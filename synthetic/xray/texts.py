@@ -1,5 +1,6 @@
 """What the strings of a block cost, in every parser and in each."""
 
+import dataclasses
 import functools
 from typing import Final
 
@@ -19,6 +20,8 @@ _HEX_VALUES: Final = np.array(
     [int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 0 for byte in range(256)],
     np.intp,
 )
+_GROWN: Final = 4
+"""A string that grows gets a quarter more than it needs."""
 _TWO_BYTES: Final = 0x80
 _THREE_BYTES: Final = 0x800
 _LOW_SURROGATES: Final = 0xDC00
@@ -76,6 +79,24 @@ class Strings:
         return utf8_bytes
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LargeStrings:
+    """Strings whose making takes blocks of the C library.
+
+    Attributes:
+        tokens: theirs.
+        first: the bytes of a first block that is given back; 0 if it is small, or there is none.
+        room: of the block that each is made in and that is cut; 0 if it is made at its size.
+        last: of what remains.
+
+    """
+
+    tokens: Places
+    first: Places
+    room: Places
+    last: Places
+
+
 class StringCosts:
     """What strings cost, where parsers differ and where they do not."""
 
@@ -98,6 +119,35 @@ class StringCosts:
         return (
             np.concatenate([indices for indices, _ in found]),
             np.concatenate([costs for _, costs in found]),
+        )
+
+    def large(self, parser: ParserCosts, strings: Strings) -> LargeStrings:
+        """Return the strings that a parser needs large blocks for."""
+        last = self._texts.requested(strings.widths, strings.characters)
+        first, room = np.zeros(len(last), np.intp), np.zeros(len(last), np.intp)
+        if parser.grows_wide:
+            at = np.flatnonzero((strings.widths > ASCII) & (strings.characters > 1))
+            some = strings.take(at)
+            utf8_bytes = some.utf8_bytes()
+            plain = np.full(len(at), ASCII, strings.widths.dtype)
+            first[at] = self._texts.requested(plain, utf8_bytes)
+            room[at] = self._texts.requested(some.widths, utf8_bytes)
+        if parser.grows_escaped:
+            least = self._small_bytes * _GROWN // (_GROWN + 1)
+            at = np.flatnonzero((strings.escaped > 0) & (last > least))
+            some = strings.take(at)
+            if len(at):
+                room[at] = self._texts.requested(some.widths, room_for(some))
+        first[first <= self._small_bytes] = 0
+        room[room <= self._small_bytes] = 0
+        large = np.flatnonzero((last > self._small_bytes) | (room > 0))
+        last = last.take(large)
+        room = room.take(large)
+        return LargeStrings(
+            tokens=strings.block.strings.take(strings.places.take(large)),
+            first=first.take(large),
+            room=np.where(room > 0, np.maximum(room, last), 0),
+            last=last,
         )
 
     def _shared(self, parser: ParserCosts, strings: Strings, common: Costs) -> tuple[Places, Costs]:

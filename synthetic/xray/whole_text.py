@@ -9,6 +9,8 @@ from synthetic.scan.kinds import Places
 from synthetic.scan.scanner import Block
 from synthetic.scan.strings import ASCII, UCS_4
 
+UNITS: Final = (1, 1, 2, 4)
+"""By width: the bytes of a character in a str."""
 _LEADS: Final = {1: 0x80, 2: 0xC4, 3: 0xF0}
 """By width: the least byte of UTF-8 that a character of it begins with."""
 
@@ -73,6 +75,14 @@ class WholeText:
                 new.append(widening)
         self.new = tuple(new)
         self.widenings += new
+
+    def decoded_sizes(self) -> tuple[int, ...]:
+        """Return the bytes of the strs that a text is decoded to, one after the other.
+
+        Each has room for as many characters as there are bytes, until the last one is done.
+        """
+        widths = (ASCII, *(widening.width for widening in self.widenings))
+        return tuple(self.end * UNITS[width] for width in widths)
 
     def finish(self) -> None:
         """Note where the last document ends."""

@@ -59,7 +59,25 @@ def texts() -> object:
     ]
 
 
-@pytest.fixture(scope="module", params=["cities", "hero_snapshot", "numbers", "texts", "escaped"])
+def verses() -> object:
+    """Return long texts that are not ASCII: making each leaves a gap in the C library's heap."""
+    letters = "কখগঘঙচছজঝঞটঠডঢণতথদধন "
+    lengths = [70 + number * 7919 % 331 for number in range(6000)]
+    return [
+        {"id": number, "text": (letters * 20)[number % 20 :][:length]}
+        for number, length in enumerate(lengths)
+    ]
+
+
+def makers() -> object:
+    """Return a map: what its table outgrew lies free beside that of all its keys."""
+    return {f"{number:06X}": f"Maker {number}\nÉire 公司" for number in range(0, 500_000, 9)}
+
+
+@pytest.fixture(
+    scope="module",
+    params=["cities", "hero_snapshot", "numbers", "texts", "escaped", "verses", "makers"],
+)
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a snapshot: a real one, or one that holds what real ones are hard on."""
     path: Path = tmp_path_factory.mktemp("xray") / "snapshot.json"
@@ -73,6 +91,10 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             path.write_text(json.dumps(numbers()))
         case "texts":
             path.write_text(json.dumps(texts(), ensure_ascii=False), "utf-8")
+        case "verses":
+            path.write_text(json.dumps(verses(), ensure_ascii=False), "utf-8")
+        case "makers":
+            path.write_text(json.dumps(makers(), ensure_ascii=False), "utf-8")
         case _:
             path.write_text(json.dumps(texts(), indent=1))
     assert path.stat().st_size > 1_700_000
