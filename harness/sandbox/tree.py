@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from harness.sandbox.address_space import is_shared
 from harness.sandbox.files import read_text
 from harness.sandbox.kernel import process_stat, pss_bytes, status_bytes
 
@@ -84,6 +85,8 @@ class Tree:
         self._mark = f"{MARK}={mark}".encode()
         # A process once seen stays the run's own, also when it has lost its parent and the mark.
         self._known: dict[int, int] = {}
+        # Those that may have no memory of their own yet, with their parents.
+        self._borrowers: dict[int, int] = {}
         self._strays: frozenset[int] = frozenset()
         self._others = frozenset(_children(os.getpid())) - {pid}
         self._next_strays_s = 0.0
@@ -93,10 +96,12 @@ class Tree:
         seen = dict.fromkeys((self._pid, *self._orphans(), *self._strangers()))
         waiting = list(seen)
         while waiting:
-            for child in _children(waiting.pop()):
+            parent = waiting.pop()
+            for child in _children(parent):
                 if child not in seen:
                     seen[child] = None
                     waiting.append(child)
+                    self._borrowers[child] = parent
         for pid in seen.keys() - self._known.keys():
             if (started := _started(pid)) is not None:
                 self._known[pid] = started
@@ -129,9 +134,19 @@ class Tree:
         except OSError:
             return False
 
+    def _owners(self) -> tuple[int, ...]:
+        """Return the living processes that have memory of their own."""
+        pids = self.pids()
+        # Asked before their figures are read: one that leaves its parent's memory then is not
+        # counted yet, and never with figures that are its parent's.
+        self._borrowers = {
+            pid: parent for pid, parent in self._borrowers.items() if is_shared(parent, pid)
+        }
+        return tuple(pid for pid in pids if pid not in self._borrowers)
+
     def memory(self) -> TreeMemory:
         """Return the memory now, from ``/proc/PID/status`` of each process."""
-        texts = (_status(pid) for pid in self.pids())
+        texts = (_status(pid) for pid in self._owners())
         sizes = [size for text in texts if text and "RssAnon" in (size := status_bytes(text))]
         return TreeMemory(
             anon_bytes=sum(size["RssAnon"] for size in sizes),
@@ -147,7 +162,7 @@ class Tree:
 
         It walks every page: 20 ms for a gigabyte.
         """
-        texts = (read_text(Path(f"/proc/{pid}/smaps_rollup")) for pid in self.pids())
+        texts = (read_text(Path(f"/proc/{pid}/smaps_rollup")) for pid in self._owners())
         return sum(pss_bytes(text) for text in texts if text)
 
     def kill(self, *, deadline_s: float = 10.0) -> bool:
