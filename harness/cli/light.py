@@ -15,7 +15,7 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 class LightCommand(TyperCommand):
-    """A command that reads texts, paths and whole numbers itself."""
+    """A command that reads texts, paths, whole numbers and flags itself."""
 
     def get_params(self, *args: Any, **kwargs: Any) -> list[Any]:
         """Return the options and arguments."""
@@ -55,6 +55,8 @@ class _LightReader:
     def coerce(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the value in its type."""
         if value is None or (self._type is str and isinstance(value, str)):
+            return value
+        if self._type is bool and isinstance(value, bool):
             return value
         if self._type is int and self._is_whole(value):
             return int(value)

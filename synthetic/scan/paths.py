@@ -102,7 +102,8 @@ class PathTree:
         self._elements: dict[int, int] = {}
         self._map_values: dict[int, int] = {}
         self._is_map = np.zeros(64, np.bool_)
-        self._buried: set[int] = set()
+        self._is_buried = bytearray(2)
+        self._buried = 0
         self._map_table = NodeTable()
         self._map_hints = np.zeros(1 << 12, np.bool_)
         self._open_paths = np.empty(0, np.uint64)
@@ -334,7 +335,7 @@ class PathTree:
         """Return how many different keys an object may have that is no map, before so many new."""
         if len(self) >= _MOST_NODES:
             return 0
-        nodes = len(self) - len(self._buried)
+        nodes = len(self) - self._buried
         most, least = _CROWDS[-1]
         if nodes < most <= nodes + new:
             return least  # one block alone has more paths than there should be
@@ -345,9 +346,10 @@ class PathTree:
         waiting = [*nodes]
         while waiting:
             node = waiting.pop()
-            if node in self._buried:
+            if self._is_buried[node]:
                 continue
-            self._buried.add(node)
+            self._is_buried[node] = True
+            self._buried += 1
             waiting += self._children[node].values()
             below = (self._elements.get(node), self._map_values.get(node))
             waiting += (each for each in below if each is not None)
@@ -375,6 +377,7 @@ class PathTree:
         self.nodes.append(Node(parent=parent, key=key, depth=self.nodes[parent].depth + 1))
         self.key_bytes.append(0)
         self._weights.append(0)
+        self._is_buried.append(False)
         self._children.append({})
         if number >= len(self._is_map):
             self._is_map = np.concatenate((self._is_map, np.zeros_like(self._is_map)))

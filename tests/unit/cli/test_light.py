@@ -1,4 +1,4 @@
-"""`generate` reads its own options; what is wrong with them is still told as everywhere else."""
+"""Commands that read their own options; what is wrong with them is told as everywhere else."""
 
 import subprocess
 import sys
@@ -26,6 +26,22 @@ def test_no_more_is_loaded_than_generating_needs(tmp_path: Path) -> None:
     assert "synthetic.hero_snapshot" in loaded
     # 12 MB of memory, and 1.5 MB of a scanner's tables
     assert not loaded & {"pydantic", "synthetic.scan.scanner"}
+
+
+@pytest.mark.parametrize(
+    "words", [("learn", "-o", "shape.json", "--rename-keys", "--json"), ("xray", "--json")]
+)
+def test_reading_a_snapshot_loads_no_pydantic(words: tuple[str, ...], tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot.json"
+    snapshot.write_text('{"name": [1, 2.5, "text"]}')
+    program = PROGRAM.replace("sys.argv[1:]", "sys.argv[2:]").replace(
+        "import sys\n", "import os, sys\nsys.path.insert(0, os.getcwd()); os.chdir(sys.argv[1])\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path), words[0], str(snapshot), *words[1:]]
+    run = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    loaded = set(run.stdout.split())
+    assert "synthetic.scan.scanner" in loaded
+    assert "pydantic" not in loaded
 
 
 @pytest.mark.parametrize("seed", ["-1", "seven", "7.5", ""])
