@@ -2,9 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
 
 from synthetic.xray.heap import MAPPED_BYTES, Heap
-from synthetic.xray.large_blocks import MEMO, LargeBlocks, What
+from synthetic.xray.large_blocks import MEMO, Events, LargeBlocks, What
+
+_AT_A_TIME: Final = 4096
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ def gaps_of(blocks: LargeBlocks, texts: Sequence[int], *, is_one: bool) -> Gaps:
         given_back.append(heap.allocate(size))
         if len(given_back) > 1:
             heap.free(given_back.pop(0))
-    events = blocks.kept().tolist()
+    events = _with_lasts(blocks.kept())
     half = len(events) // 2
     tables: dict[int, int] = {}
     _follow(heap, tables, events[:half], is_one=is_one)
@@ -48,10 +53,9 @@ def gaps_of(blocks: LargeBlocks, texts: Sequence[int], *, is_one: bool) -> Gaps:
     return Gaps(peak_bytes=peak_bytes + more_bytes, retained_bytes=heap.gap_bytes + more_bytes)
 
 
-def _follow(
-    heap: Heap, tables: dict[int, int], events: Sequence[Sequence[int]], *, is_one: bool
-) -> None:
-    for what, owner, *sizes in events:
+def _follow(heap: Heap, tables: dict[int, int], events: Events, *, is_one: bool) -> None:
+    rows = (row for at in range(0, len(events), _AT_A_TIME) for row in _listed(events, at))
+    for what, owner, *sizes, is_last in rows:
         match What(what):
             case What.STRING:
                 _make_string(heap, *sizes)
@@ -62,6 +66,22 @@ def _follow(
                 heap.free(before)
             case What.DICT | What.LIST if is_one or owner != MEMO:
                 tables[owner] = heap.allocate(sizes[0])
+        if is_last and owner in tables and owner != MEMO:
+            heap.keep(tables.pop(owner))
+
+
+def _with_lasts(events: Events) -> Events:
+    """Return events with one more column: whether each is the last of its owner's."""
+    _, from_end = np.unique(events[::-1, 1], return_index=True)
+    lasts = np.zeros((len(events), 1), np.int64)
+    lasts[len(events) - 1 - from_end] = 1
+    return np.hstack((events, lasts))
+
+
+def _listed(events: Events, at: int) -> list[list[int]]:
+    """Return some events as lists, which take far more memory than all of them in an array."""
+    rows: list[list[int]] = events[at : at + _AT_A_TIME].tolist()
+    return rows
 
 
 def _make_string(heap: Heap, first: int, room: int, last: int) -> None:

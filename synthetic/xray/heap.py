@@ -68,6 +68,10 @@ class Heap:
         elif self._mapped_bytes < size <= _MOST_MAPPED_BYTES:
             self._mapped_bytes, self._trim_bytes = size, 2 * size
 
+    def keep(self, address: int) -> None:
+        """Forget a block that is never resized or freed."""
+        del self._sizes[address]
+
     def cut(self, address: int, requested: int) -> None:
         """Make a block smaller where it is; it lasts."""
         size, chunk = self._sizes.pop(address), _chunk_of(requested)

@@ -18,7 +18,7 @@ from synthetic.xray.texts import LargeStrings
 
 MEMO: Final = -1
 """Stands for the table of all keys that one call shares."""
-_MOST: Final = 1 << 17
+_MOST: Final = 1 << 15
 _COLUMNS: Final = 6
 _WORD_BYTES: Final = 8
 
@@ -78,8 +78,8 @@ class LargeBlocks:
         self._lists = _Steps(zip(begins, sizes, strict=False), small_bytes)
         self._has_memo = parser.decodes and not parser.keys.slots
         self._memo_keys = 0
-        self._kept: list[Events] = []
-        self._room = _MOST
+        self._kept: Events = np.zeros((_MOST, _COLUMNS - 1), np.int64)
+        self._count = 0
         self.events = 0
 
     def take(
@@ -90,14 +90,15 @@ class LargeBlocks:
         parts += self._of_containers(block, values, closed)
         events = np.concatenate(parts)
         self.events += len(events)
-        if self._room and len(events):
+        if self._count < _MOST and len(events):
             events = events.take(np.argsort(events[:, 0], kind="stable"), axis=0)
-            self._kept.append(events[: self._room, 1:])
-            self._room -= len(self._kept[-1])
+            some = events[: _MOST - self._count, 1:]
+            self._kept[self._count : self._count + len(some)] = some
+            self._count += len(some)
 
     def kept(self) -> Events:
         """Return the events up to the bound, in order and without their places."""
-        return np.concatenate([np.empty((0, _COLUMNS - 1), np.int64), *self._kept])
+        return self._kept[: self._count]
 
     def _of_memo(self, keys: NewKeys) -> Iterable[Events]:
         if not self._has_memo or not len(keys.tokens):
