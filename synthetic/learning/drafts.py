@@ -75,13 +75,6 @@ class Draft:
         return Counter() if self.repetitions is None else self.repetitions[what]
 
 
-def merge_cells(into: Cells, other: Cells) -> None:
-    """Add the counts and sums of other cells."""
-    for bin_, (count, total) in other.items():
-        old_count, old_total = into.get(bin_, (0, 0))
-        into[bin_] = (old_count + count, old_total + total)
-
-
 def add_size(cells: Cells, size: int, count: int) -> None:
     """Add values of one size; a negative count takes them out."""
     bin_ = bin_of(size)

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 
 from synthetic.learning.census import IS_FLOAT, WIDTHS, Census, TextCensus
-from synthetic.learning.drafts import Draft, TextDraft, add_size, merge_cells, width_of
+from synthetic.learning.drafts import Draft, TextDraft, add_size, width_of
 from synthetic.learning.grouping import Grouping, Table, grouped
-from synthetic.learning.histograms import Cells
+from synthetic.learning.histograms import totals_by_place
 from synthetic.learning.keys_of_maps import put_keys
-from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, STRING
+from synthetic.scan.kinds import FLOAT, INTEGER, KINDS, STRING, Places
 from synthetic.scan.paths import DEEPER_NODE
 
 _DEEPER_KEY: Final = "a"
@@ -40,24 +40,26 @@ class Settled:
 def settled(census: Census) -> Settled:
     """Return the drafts of a census, with all that was counted in them."""
     numbers = census.numbers()
-    strings = census.strings.lengths.cells()
-    table = _table(census, numbers, strings)
+    table = _table(census, numbers)
     grouping = grouped(census.tree, table)
     of_nodes = grouping.of_nodes
     kinds = dict(enumerate(table[DEEPER_NODE].tolist()))
     deeper = of_nodes[DEEPER_NODE] = Draft(nodes=[DEEPER_NODE], kinds=kinds)
+    places = np.array(
+        [node if draft is None else draft.nodes[0] for node, draft in enumerate(of_nodes)], np.intp
+    )
     for (node, *number), count in numbers.items():
         found = _of(of_nodes, node).numbers
         class_ = (number[0], number[1], number[2])
         found[class_] = found.get(class_, 0) + count
-    _put_texts(census.strings, strings, of_nodes, are_keys=False)
-    _put_texts(census.keys, census.keys.lengths.cells(), of_nodes, are_keys=True)
-    for owner, cells in census.openings.sizes.cells().items():
+    _put_texts(census.strings, places, of_nodes, are_keys=False)
+    _put_texts(census.keys, places, of_nodes, are_keys=True)
+    for owner, cells in census.openings.sizes.cells(places).items():
         draft = _of(of_nodes, owner // 2)
-        merge_cells(draft.objects if owner % 2 else draft.arrays, cells)
-    places = np.array(
-        [node if draft is None else draft.nodes[0] for node, draft in enumerate(of_nodes)], np.intp
-    )
+        if owner % 2:
+            draft.objects = cells
+        else:
+            draft.arrays = cells
     for owner, seen in census.sketch.repetitions(places, 2).items():
         draft = _of(of_nodes, owner // 2)
         draft.repetitions = draft.repetitions or (Counter(), Counter())
@@ -85,7 +87,6 @@ def _of(of_nodes: list[Draft | None], node: int) -> Draft:
 def _table(
     census: Census,
     numbers: Mapping[tuple[int, int, int, int], int],
-    strings: Mapping[int, Cells],
 ) -> Table:
     """Return how many values there are, by node and by kind."""
     table = np.zeros((len(census.tree), KINDS), np.intp)
@@ -93,26 +94,28 @@ def _table(
         table[divmod(code, KINDS)] += count
     for (node, flags, _, _), count in numbers.items():
         table[node, FLOAT if flags & IS_FLOAT else INTEGER] += count
-    for owner, cells in strings.items():
-        table[owner // WIDTHS, STRING] += sum(count for count, _ in cells.values())
+    owners, counts = census.strings.lengths.counts()
+    np.add.at(table[:, STRING], owners // WIDTHS, counts)
     return table
 
 
 def _put_texts(
     texts: TextCensus,
-    lengths: Mapping[int, Cells],
+    places: Places,
     of_nodes: list[Draft | None],
     *,
     are_keys: bool,
 ) -> None:
-    extra_bytes, escaped = texts.extra_bytes.totals(), texts.escaped.totals()
-    for owner, cells in lengths.items():
-        node, width = divmod(owner, WIDTHS)
-        draft = _of(of_nodes, node)
-        text = (draft.keys if are_keys else draft.strings).setdefault(width, TextDraft())
-        merge_cells(text.lengths, cells)
-        text.extra_bytes += extra_bytes.get(owner, 0)
-        text.escaped += escaped.get(owner, 0)
+    extra_bytes = totals_by_place(texts.extra_bytes, WIDTHS, places)
+    escaped = totals_by_place(texts.escaped, WIDTHS, places)
+    for owner, cells in texts.lengths.cells(places).items():
+        place, width = divmod(owner, WIDTHS)
+        draft = _of(of_nodes, place)
+        (draft.keys if are_keys else draft.strings)[width] = TextDraft(
+            lengths=cells,
+            extra_bytes=extra_bytes.get(owner, 0),
+            escaped=escaped.get(owner, 0),
+        )
 
 
 def _put_encounters(census: Census, grouping: Grouping) -> None:

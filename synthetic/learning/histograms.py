@@ -1,5 +1,7 @@
 """Histograms of sizes, kept for very many owners at once."""
 
+import numpy as np
+
 from synthetic.learning.bins import BINS, EXACT_BINS, bins_of
 from synthetic.learning.tally import Sums, Tally, Totals
 from synthetic.scan.kinds import Places
@@ -49,14 +51,51 @@ class Histogram:
             "sums": (self._sums, self._owners * BINS),
         }
 
-    def cells(self) -> dict[int, Cells]:
-        """Return the cells of each owner."""
+    def counts(self) -> tuple[Places, Places]:
+        """Return how many values there are: owners, which may be there often, and a count each."""
+        parts = [
+            (codes // bins, counts)
+            for tally, bins in ((self._exact, EXACT_BINS), (self._wide, BINS))
+            for codes, counts in [arrays_of(tally)]
+        ]
+        owners, counts = zip(*parts, strict=True)
+        return np.concatenate(owners), np.concatenate(counts)
+
+    def cells(self, places: Places) -> dict[int, Cells]:
+        """Return the cells of each owner, those of all nodes of a place as one.
+
+        `places` are by node: one of the nodes of its place.
+        """
         found: dict[int, Cells] = {}
-        for code, count in self._exact.totals().items():
+        for code, count in self._by_place(self._exact, EXACT_BINS, places).items():
             owner, size = divmod(code, EXACT_BINS)
             found.setdefault(owner, {})[size] = (count, size * count)
-        totals = self._sums.totals()
-        for code, count in self._wide.totals().items():
+        totals = self._by_place(self._sums, BINS, places)
+        for code, count in self._by_place(self._wide, BINS, places).items():
             owner, bin_ = divmod(code, BINS)
             found.setdefault(owner, {})[bin_] = (count, totals[code])
         return found
+
+    def _by_place(self, tally: Totals, bins: int, places: Places) -> dict[int, int]:
+        return totals_by_place(tally, self._owners * bins, places)
+
+
+def totals_by_place(tally: Totals, stride: int, places: Places) -> dict[int, int]:
+    """Return the totals of a tally's codes, those of all nodes of a place added up.
+
+    A node has `stride` codes; `places` are by node: one of the nodes of its place.
+    """
+    codes, numbers = arrays_of(tally)
+    nodes, rests = np.divmod(codes, stride)
+    codes = places.take(nodes) * stride + rests
+    found, spots = np.unique(codes, return_inverse=True)
+    sums = np.zeros(len(found), np.intp)
+    np.add.at(sums, spots, numbers)
+    return dict(zip(found.tolist(), sums.tolist(), strict=True))
+
+
+def arrays_of(tally: Totals) -> tuple[Places, Places]:
+    """Return the codes of a tally, and the total of each."""
+    totals = tally.totals()
+    codes = np.fromiter(totals.keys(), np.intp, len(totals))
+    return codes, np.fromiter(totals.values(), np.intp, len(totals))
