@@ -100,3 +100,9 @@ class _Unfailing(io.RawIOBase):
 
 def _nowhere() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def width_of(*, err: bool) -> int:
+    """Return the columns of the terminal that is printed to; a hundred where there is none."""
+    stream = sys.stderr if err else sys.stdout
+    return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 100

@@ -155,8 +155,7 @@ def _write(prepared: "Asked", answer: "Answer") -> tuple[str, ...]:
 def _print(
     prepared: "Asked", answer: "Answer", problems: tuple[str, ...], *, as_json: bool
 ) -> None:
-    from harness.cli.output import unheard
-    from harness.cli.session import width_of
+    from harness.cli.output import unheard, width_of
     from harness.reporters.answer import render_answer, render_answer_json
     from harness.store import shown
 

@@ -15,7 +15,7 @@ import typer
 
 from harness.cli.github import commands_stopped, tell_github
 from harness.cli.image import check_image
-from harness.cli.output import unheard
+from harness.cli.output import unheard, width_of
 from harness.cli.page import PAGE, Drawings
 from harness.cli.progress import AnyProgress, progress_on
 from harness.core.attributing import Profiling
@@ -299,9 +299,3 @@ def print_report(report: Report, *, err: bool) -> None:
         unicode="utf" in encoding,
     )
     typer.echo(text, err=err)
-
-
-def width_of(*, err: bool) -> int:
-    """Return the columns of the terminal that is printed to; a hundred where there is none."""
-    stream = sys.stderr if err else sys.stdout
-    return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 100

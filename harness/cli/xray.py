@@ -37,9 +37,8 @@ def xray(
     The file is read once, as a stream, and never parsed: what each value costs follows from its
     text and from a table of the objects that each parser makes on this version of Python.
     """
-    from harness.cli.output import unheard
+    from harness.cli.output import unheard, width_of
     from harness.cli.progress import progress_on
-    from harness.cli.session import width_of
     from harness.core.errors import InputError
     from harness.reporters.xray import render_xray, render_xray_json
     from synthetic.xray.interpreters import PARSERS

@@ -41,7 +41,7 @@ def test_reading_a_snapshot_loads_no_pydantic(words: tuple[str, ...], tmp_path: 
     run = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     loaded = set(run.stdout.split())
     assert "synthetic.scan.scanner" in loaded
-    assert "pydantic" not in loaded
+    assert not loaded & {"pydantic", "synthetic.generation"}  # 12 MB, and 10 MB
 
 
 @pytest.mark.parametrize("seed", ["-1", "seven", "7.5", ""])
