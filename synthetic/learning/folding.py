@@ -64,7 +64,7 @@ def settled(census: Census) -> Settled:
         draft = _of(of_nodes, owner // 2)
         draft.repetitions = draft.repetitions or (Counter(), Counter())
         draft.repetitions[owner % 2].update(seen)
-    _put_encounters(census, grouping)
+    _put_encounters(census, grouping, places)
     counts = [int(table.take(nodes, axis=0).sum()) for _, _, nodes in grouping.data]
     put_keys(census, grouping, places, counts)
     for (draft, key, nodes), count in zip(grouping.data, counts, strict=True):
@@ -84,10 +84,7 @@ def _of(of_nodes: list[Draft | None], node: int) -> Draft:
     return draft
 
 
-def _table(
-    census: Census,
-    numbers: Mapping[tuple[int, int, int, int], int],
-) -> Table:
+def _table(census: Census, numbers: Mapping[tuple[int, int, int, int], int]) -> Table:
     """Return how many values there are, by node and by kind."""
     table = np.zeros((len(census.tree), KINDS), np.intp)
     for code, count in census.others.totals().items():
@@ -118,15 +115,13 @@ def _put_texts(
         )
 
 
-def _put_encounters(census: Census, grouping: Grouping) -> None:
-    keys, again = census.encounters.keys.totals(), census.encounters.again.totals()
+def _put_encounters(census: Census, grouping: Grouping, places: Places) -> None:
+    keys = totals_by_place(census.encounters.keys, 1, places)
+    again = totals_by_place(census.encounters.again, 1, places)
     for draft in {id(draft): draft for draft in grouping.of_nodes if draft is not None}.values():
         if draft.values is not None:
-            nodes = draft.values.nodes
-            draft.met_again = (
-                sum(keys.get(node, 0) for node in nodes),
-                sum(again.get(node, 0) for node in nodes),
-            )
+            place = draft.values.nodes[0]
+            draft.met_again = keys.get(place, 0), again.get(place, 0)
 
 
 def _add_key(keys: dict[int, TextDraft], key: str, written_bytes: int, count: int) -> None:
