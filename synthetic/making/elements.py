@@ -24,11 +24,18 @@ Value: TypeAlias = Callable[[PlaceMaker, Sequence[Due]], Iterator[bytes]]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a document is made by: how it grows, and to `size_bytes`."""
+    """What a document is made by.
+
+    Attributes:
+        growth: how it grows, to `size_bytes`.
+        is_cut: whether containers lose elements for which there seems to be no room.
+
+    """
 
     growth: Growth
     size_bytes: int
     seed: int
+    is_cut: bool
 
 
 class Room:
@@ -199,7 +206,8 @@ class Elements:
     def _taken(self, run: _Run, count: int) -> tuple[bytes, int]:
         """Return some of the next elements, and how many, as far as there is room for them."""
         most_bytes = None
-        if not self._room.streams or (run.grows and not self._is_exact):
+        gives_way = not self._room.streams or (run.grows and not self._is_exact)
+        if self._plan.is_cut and gives_way:
             most_bytes = self._room.left_bytes - len(run.before)
             if not self._is_exact:
                 most_bytes -= run.due_bytes

@@ -1,5 +1,6 @@
 """Making a document of a shape: exactly as large as asked, in chunks, and the same for a seed."""
 
+import contextlib
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ _LEAST_CHUNK_BYTES: Final = 64 * 1024
 _SMALL_BYTES: Final = 1_000_000
 """Up to here a document is made at once, to see whether it comes out as large as it should."""
 
-MAKING_VERSION: Final = 3
+MAKING_VERSION: Final = 4
 """Raised whenever the same shape, size and seed give other bytes than before."""
 
 
@@ -35,10 +36,26 @@ def make(shape: Shape, *, size_bytes: int, seed: int) -> Iterator[bytes]:
     if size_bytes > _SMALL_BYTES:
         return _together(_fitted(plan, size_bytes))
     try:
-        return iter(list(_fitted(plan, size_bytes)))
+        return iter(_uncut(shape, size_bytes, seed) or list(_fitted(plan, size_bytes)))
     except ShapeError:
         plan = planned(shape, size_bytes, seed, COMPACT)
         return iter(list(_fitted(plan, size_bytes)))
+
+
+def _uncut(shape: Shape, size_bytes: int, seed: int) -> list[bytes]:
+    """Return a document as large as its source with all elements; none if that is too large.
+
+    The room for what is still to come is told by means, and one byte too many would cost the last
+    container an element. Most documents come out right if none is cut at all.
+    """
+    plan = best_plan(shape, size_bytes, seed, is_cut=False)
+    if plan.growth.scale != 1 or plan.natural_bytes > size_bytes:
+        return []
+    with contextlib.suppress(ShapeError):
+        chunks = list(_fitted(plan, size_bytes))
+        if plan.document.room.position + len(ending(shape)) <= size_bytes:
+            return chunks
+    return []
 
 
 def _check(plan: Planned, size_bytes: int) -> None:

@@ -46,27 +46,29 @@ class Planned:
     is_good: bool
 
 
-def best_plan(shape: Shape, size_bytes: int, seed: int) -> Planned:
+def best_plan(shape: Shape, size_bytes: int, seed: int, *, is_cut: bool = True) -> Planned:
     """Return the plan for the style of the shape, or for one with less white space if it must be.
 
     A text that is not laid out alike everywhere may come out too long if it is laid out as most of
     it was. It gets fewer levels of lines then, and the rest of the white space as padding.
     """
     style = shape.style
-    plan = planned(shape, size_bytes, seed, style)
+    plan = planned(shape, size_bytes, seed, style, is_cut=is_cut)
     if plan.is_good:
         return plan
     if style.indent is not None:
         most = _MOST_LEVELS if style.line_levels is None else style.line_levels
         for levels in range(min(most, _MOST_LEVELS) - 1, 0, -1):
             fewer = msgspec.structs.replace(style, line_levels=levels)
-            plan = planned(shape, size_bytes, seed, fewer)
+            plan = planned(shape, size_bytes, seed, fewer, is_cut=is_cut)
             if plan.is_good:
                 return plan
-    return planned(shape, size_bytes, seed, COMPACT)
+    return planned(shape, size_bytes, seed, COMPACT, is_cut=is_cut)
 
 
-def planned(shape: Shape, size_bytes: int, seed: int, style: Style) -> Planned:
+def planned(
+    shape: Shape, size_bytes: int, seed: int, style: Style, *, is_cut: bool = True
+) -> Planned:
     """Return the plan for a style."""
     root, lines = _root(shape, seed, style)
     top = root if lines is None else lines
@@ -76,7 +78,8 @@ def planned(shape: Shape, size_bytes: int, seed: int, style: Style) -> Planned:
         padding = 0
     sizes = Sizes(wanted=size_bytes, source=shape.bytes, natural=natural, padding=padding)
     growth = growth_of(root, lines, sizes)
-    plan = Plan(growth=growth, size_bytes=size_bytes - len(ending(shape)), seed=seed)
+    inner_bytes = size_bytes - len(ending(shape))
+    plan = Plan(growth=growth, size_bytes=inner_bytes, seed=seed, is_cut=is_cut)
     document = Document(plan, Filler(seed))
     dues = dues_of(root, growth, in_growth=lines is not None and growth.grows(lines))
     is_too_long = size_bytes == shape.bytes and (natural - size_bytes) * _LITTLE > size_bytes

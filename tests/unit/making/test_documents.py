@@ -130,6 +130,17 @@ def test_any_value_has_a_twin_with_its_keys_and_size(value: Any) -> None:
     assert keys[0] == keys[1]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 7])
+def test_an_array_at_the_end_keeps_its_elements_whatever_came_before(seed: int) -> None:
+    value = {
+        "id": [None, None, None, None, {"id": None, "name": None, "kind": None}],
+        "name": [{"id": -100000}, {"new": None, "id": None}, {"new": [None] * 5, "id": None}],
+    }
+    text = json.dumps(value).encode()
+    twin = json.loads(b"".join(make(learn([text]), size_bytes=len(text), seed=seed)))
+    assert next(each["new"] for each in twin["name"] if each.get("new")) == [None] * 5
+
+
 @given(st.lists(st.dictionaries(st.sampled_from("abcdef"), SCALARS), min_size=1, max_size=30))
 def test_records_keep_their_sets_of_keys(records: list[dict[str, Any]]) -> None:
     text = json.dumps(records, indent=2).encode()
