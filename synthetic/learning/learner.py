@@ -58,6 +58,11 @@ class Learner:
         self._greatest_byte = 0
         self._joined_roots = 0
 
+    @property
+    def paths(self) -> int:
+        """How many paths were met so far."""
+        return len(self._census.tree.nodes)
+
     def read(self, pieces: Iterable[bytes]) -> Iterator[int]:
         """Read a text; yield now and then how many bytes are read."""
         for block in self._scanner.blocks(self._counted(pieces)):

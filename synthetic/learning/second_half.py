@@ -1,8 +1,8 @@
-"""The program that learns the second half of a file, beside the one that learns the first.
+"""The second half of a file, learned by a fork of the program that learns the first.
 
-It is given a `Job` on its standard input, and answers on its standard output: first with where its
-half begins, then with what is in it. It exits with 1, and nothing more, where it has no answer; the
-other program then reads on by itself, and says what is wrong with the text.
+It answers through a pipe: first with where its half begins, then with what is in it. It ends with
+1, and says no more, where it has no answer; the other program then reads on by itself, and says
+what is wrong with the text.
 """
 
 import ctypes
@@ -10,16 +10,14 @@ import gc
 import itertools
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NoReturn
 
 import msgspec
 
 from synthetic.learning.learner import Learner
 from synthetic.scan.errors import InvalidJsonError
-from synthetic.scan.hashes import use_salt
 from synthetic.scan.outline import Cut, cut_behind, key_before
 from synthetic.scan.paths import DEEPEST
 from synthetic.scan.scanner import BLOCK_BYTES
@@ -29,41 +27,41 @@ _GLANCED_BLOCKS: Final = 4
 LENGTH_BYTES: Final = 8
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """The file, from which byte on to look for a comma, and the salt of hashes."""
+def learn_second_half(path: Path, target: int, answers: int, parent: int) -> NoReturn:
+    """Learn what is behind the first comma from `target` on, and end, whatever happens.
 
-    path: str
-    target: int
-    salt: int
+    `answers` is the pipe, and `parent` the process that forked this one.
+    """
+    status = 1
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == parent:  # else it ended before that was set
+            gc.freeze()  # what is there stays there; to look at it again and again takes time
+            with os.fdopen(answers, "wb") as stream, path.open("rb") as file:
+                status = _answered(file, target, stream)
+    finally:
+        # Nothing of the other program's is to be done here: no handler, no flush, no traceback.
+        os._exit(status)
 
 
-def main() -> int:
-    """Do the job."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # which ended before that was set
+def _answered(file: BinaryIO, target: int, stream: BinaryIO) -> int:
+    """Answer, and return what to end with."""
+    cut = cut_behind(blocks(file), target)
+    raw_keys = None if cut is None else _keys(file, cut)
+    if cut is None or raw_keys is None:
         return 1
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other program says when to stop
-    gc.freeze()  # what is there stays there; to look at it again and again takes time
-    job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
-    use_salt(job.salt)
-    with Path(job.path).open("rb") as file:
-        cut = cut_behind(blocks(file), job.target)
-        raw_keys = None if cut is None else _keys(file, cut)
-        if cut is None or raw_keys is None:
-            return 1
-        _answer(msgspec.msgpack.encode(cut))
-        learner = Learner()
-        file.seek(0)
-        try:
-            learner.glance(itertools.islice(blocks(file), _GLANCED_BLOCKS))
-            file.seek(cut.offset + 1)
-            learner.resume(cut, raw_keys)
-            for _ in learner.read(blocks(file)):
-                pass
-        except InvalidJsonError:
-            return 1
-    _answer(msgspec.msgpack.encode(learner.part()))
+    _answer(stream, msgspec.msgpack.encode(cut))
+    learner = Learner()
+    file.seek(0)
+    try:
+        learner.glance(itertools.islice(blocks(file), _GLANCED_BLOCKS))
+        file.seek(cut.offset + 1)
+        learner.resume(cut, raw_keys)
+        for _ in learner.read(blocks(file)):
+            pass
+    except InvalidJsonError:
+        return 1
+    _answer(stream, msgspec.msgpack.encode(learner.part()))
     return 0
 
 
@@ -88,10 +86,6 @@ def _keys(file: BinaryIO, cut: Cut) -> list[bytes | None] | None:
     return found
 
 
-def _answer(text: bytes) -> None:
-    sys.stdout.buffer.write(len(text).to_bytes(LENGTH_BYTES, "little") + text)
-    sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _answer(stream: BinaryIO, text: bytes) -> None:
+    stream.write(len(text).to_bytes(LENGTH_BYTES, "little") + text)
+    stream.flush()

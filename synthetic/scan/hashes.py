@@ -12,21 +12,11 @@ Hashes = NDArray[np.uint64]
 
 _WORD_BYTES: Final = 8
 _WORDS: Final = 64
-_salt = np.uint64(int.from_bytes(os.urandom(_WORD_BYTES), "little") | 1)
+_SALT: Final = np.uint64(int.from_bytes(os.urandom(_WORD_BYTES), "little") | 1)
+"""What hashes depend on: of this process and its forks alone, so that nobody makes keys collide."""
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
 _MASKS: Final = np.array([(1 << (8 * count)) - 1 for count in range(_WORD_BYTES + 1)], np.uint64)
 _SHIFT: Final = np.uint64(29)
-
-
-def salt() -> int:
-    """Return what hashes depend on: of this process alone, so that nobody can make keys collide."""
-    return int(_salt)
-
-
-def use_salt(value: int) -> None:
-    """Let hashes be those of another process, before the first one is taken."""
-    global _salt  # noqa: PLW0603  (there is one for all)
-    _salt = np.uint64(value)
 
 
 def hashes_of(
@@ -49,7 +39,7 @@ def hashes_of(
     found = words[starts]
     found &= _MASKS.take(lengths, mode="clip")
     hashes = lengths.astype(np.uint64)
-    hashes *= _salt if own_salt is None else own_salt
+    hashes *= _SALT if own_salt is None else own_salt
     hashes = mixed(hashes, found)
     todo = (lengths > _WORD_BYTES).nonzero()[0]
     for round_ in range(1, words_looked_at):

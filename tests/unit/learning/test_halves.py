@@ -5,9 +5,14 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -15,12 +20,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthetic.learning import halves
+from synthetic.learning import halves, second_half
 from synthetic.learning.halves import can_be_halved, read_in_halves
 from synthetic.learning.learner import Learner, learn
 from synthetic.learning.parts import Part
 from synthetic.making.checks import problems
 from synthetic.scan.errors import InvalidJsonError
+from synthetic.scan.kinds import Kinds
 from synthetic.scan.outline import cut_behind, key_before
 from synthetic.shape import Arrays, Objects, Place, Shape
 from synthetic.shape_text import text_of_shape
@@ -171,16 +177,32 @@ def test_lines_of_values() -> None:
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a file that is large enough to be halved."""
     monkeypatch.setattr(halves, "_LEAST_BYTES", 1000)
-    monkeypatch.setattr(halves, "_HEAD_START_BYTES", 0)
+    monkeypatch.setattr(halves, "_BYTES_PER_PATH", 1)
+    monkeypatch.setattr(halves, "_LOOKED_AT_BYTES", 1000)
     path = tmp_path / "large.json"
     path.write_text(json.dumps(rows(8000)), "utf-8")
     return path
 
 
-def test_two_programs_find_the_shape_of_one(large: Path) -> None:
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch) -> list[Part]:
+    """Return the parts that were taken in from other programs."""
+    found: list[Part] = []
+    join = Learner.join
+
+    def noted(learner: Learner, part: Part, contexts: Kinds) -> None:
+        found.append(part)
+        join(learner, part, contexts)
+
+    monkeypatch.setattr(Learner, "join", noted)
+    return found
+
+
+def test_two_programs_find_the_shape_of_one(large: Path, joined: list[Part]) -> None:
     learner = Learner()
     size = large.stat().st_size
     done = list(read_in_halves(learner, large))
+    assert len(joined) == 1
     assert done == sorted(done)
     assert 0 < done[-1] <= size
     found, whole = learner.shape(rename_keys=False), learn(pieces(large.read_bytes(), 262_144))
@@ -208,29 +230,106 @@ def test_a_file_without_a_second_half_is_read_by_one(large: Path) -> None:
 def test_a_file_that_is_cut_while_it_is_read_ends(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halves, "_HEAD_START_BYTES", 10 * large.stat().st_size)
+    monkeypatch.setattr(halves, "_FIRST_SHARE", 10)
     learner = Learner()
     list(read_in_halves(learner, large))
     assert learner.shape(rename_keys=False).bytes == large.stat().st_size
 
 
-def test_a_helper_that_dies_costs_nothing_but_time(
-    large: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_of_many_paths_is_read_by_one(
+    large: Path, joined: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.executable", "/bin/false")
+    monkeypatch.setattr(halves, "_BYTES_PER_PATH", large.stat().st_size)
+    learner = Learner()
+    list(read_in_halves(learner, large))
+    assert joined == []
+    assert learner.shape(rename_keys=False) == learn(pieces(large.read_bytes(), 262_144))
+
+
+def no_answer(*_: object) -> int:
+    return 1
+
+
+def killed(*_: object) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def cut_short(_file: object, _target: int, stream: BinaryIO) -> int:
+    stream.write((1000).to_bytes(second_half.LENGTH_BYTES, "little") + b"not as many")
+    return 0
+
+
+def raising(*_: object) -> int:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("end", [no_answer, killed, cut_short, raising])
+def test_a_helper_that_dies_costs_nothing_but_time(
+    large: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[..., int]
+) -> None:
+    monkeypatch.setattr(second_half, "_answered", end)
     learner = Learner()
     list(read_in_halves(learner, large))
     assert learner.shape(rename_keys=False) == learn(pieces(large.read_bytes(), 262_144))
 
 
-def test_no_helper_is_left_when_nobody_reads_on(large: Path) -> None:
+def children() -> list[str]:
+    return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+
+
+def test_no_helper_is_left_when_nobody_reads_on(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_half, "_answered", lambda *_: time.sleep(600))
+    before = children()
     with contextlib.closing(read_in_halves(Learner(), large)) as reading:
         next(reading)
-    children = subprocess.run(
-        ["pgrep", "-P", str(os.getpid())], capture_output=True, text=True, check=False
-    )
-    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.stdout.split()]
-    assert [command for command in commands if b"second_half" in command] == []
+        next(reading)
+        assert len(children()) == len(before) + 1
+    assert children() == before
+
+
+def test_a_helper_ends_with_its_program_and_runs_no_handler_of_it(
+    large: Path, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    program = f"""
+import atexit, os, pathlib, signal, sys, time
+from synthetic.learning import halves, second_half
+halves._LEAST_BYTES = halves._BYTES_PER_PATH = halves._LOOKED_AT_BYTES = 1
+second_half._answered = lambda *_: time.sleep(600)
+def mark(*_):
+    with open({str(marks)!r}, "a") as file:
+        file.write(str(os.getpid()) + " ")
+signal.signal(signal.SIGTERM, mark)
+atexit.register(mark)
+reading = halves.read_in_halves(halves.Learner(), pathlib.Path(sys.argv[1]))
+next(reading)
+next(reading)
+print(pathlib.Path("/proc/self/task/%d/children" % os.getpid()).read_text(), flush=True)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", program, str(large)], stdout=-1) as process:
+        assert process.stdout is not None
+        helper = int(process.stdout.readline())
+        os.kill(helper, signal.SIGTERM)
+        time.sleep(0.2)
+        assert not marks.exists()
+        process.kill()
+    deadline = time.monotonic() + 10
+    while is_running(helper) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_running(helper)
+    assert not marks.exists()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_only_large_files_are_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
