@@ -1,7 +1,7 @@
 """Key sets: which keys stand together in the objects of a place."""
 
 import dataclasses
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ _MOST_OF_NODE: Final = 256
 _SIGNATURE_BITS: Final = 38
 """Sums of some thousands of such numbers are exact as floats, which numpy adds up fastest."""
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
+
+_SIDES: Final[tuple[Literal["left", "right"], ...]] = ("left", "right")
 
 Signatures = NDArray[np.float64]
 
@@ -90,13 +92,20 @@ class KeySets:
     def _add(self, closed: Places, hashes: Hashes, values: Values, containers: Containers) -> None:
         """Add the sets of keys of objects that lie in the block, as long as there is room."""
         _, firsts = np.unique(hashes, return_index=True)
-        for index in firsts.tolist():
-            container = int(closed[index])
-            node = int(values.container_nodes[container])
+        firsts.sort()  # in the order of the text: where there is no more room, the first ones count
+        order = values.owners.argsort(kind="stable")
+        owners = values.owners.take(order)
+        objects = closed.take(firsts)
+        starts, ends = (owners.searchsorted(objects, side=side).tolist() for side in _SIDES)
+        nodes = values.container_nodes.take(objects).tolist()
+        members = values.nodes.take(order)
+        is_whole = (objects > containers.inherited).tolist()
+        for hash_, node, whole, start, end in zip(
+            hashes.take(firsts).tolist(), nodes, is_whole, starts, ends, strict=True
+        ):
             is_full = len(self._found) >= _MOST or self._of_node.get(node, 0) >= _MOST_OF_NODE
-            if is_full or container <= containers.inherited:
+            if is_full or not whole:
                 continue
-            members = tuple(values.nodes.compress(values.owners == container).tolist())
             self._of_node[node] = self._of_node.get(node, 0) + 1
-            self._table.add(int(hashes[index]), len(self._found))
-            self._found.append(Found(node=node, members=members))
+            self._table.add(hash_, len(self._found))
+            self._found.append(Found(node=node, members=tuple(members[start:end].tolist())))

@@ -153,7 +153,11 @@ class TextClass:
             # A line feed has one byte more, a letter written as \u0061 has five.
             long = min(max(escapes - length, 0) // 4, length)
             short = min(escapes - 5 * long, length - long)
-            parts.append(_ESCAPED_LETTER * long + _NEW_LINE * short)
             length -= long + short
+            # As line breaks are in real texts: json joins a string of the pieces between escapes,
+            # and where these are as small as can be, the heap gets other holes.
+            piece = _LETTER * (length // (long + short + 1))
+            parts.append((piece + _ESCAPED_LETTER) * long + (piece + _NEW_LINE) * short)
+            length -= len(piece) * (long + short)
         parts.append(_LETTER * length)
         return b"".join(parts)

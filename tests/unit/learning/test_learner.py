@@ -3,7 +3,11 @@
 import json
 from collections.abc import Iterator
 
+import numpy as np
+import pytest
+
 from synthetic.learning.learner import learn
+from synthetic.scan import hashes
 from synthetic.shape import Shape
 
 
@@ -30,3 +34,14 @@ def test_the_kinds_of_a_place_are_counted() -> None:
     assert place.strings is not None
     assert place.arrays is not None
     assert place.objects is not None
+
+
+def test_the_shape_is_the_same_in_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    # There are more sets of keys than there is room for.
+    rows = [{f"k{bit}": 1 for bit in range(10) if number >> bit & 1} for number in range(1, 1024)]
+    text = json.dumps(rows).encode()
+    shapes = []
+    for salt in (1, 0x123456789ABCDEF1):
+        monkeypatch.setattr(hashes, "_SALT", np.uint64(salt))
+        shapes.append(learn([text]))
+    assert shapes[0] == shapes[1]

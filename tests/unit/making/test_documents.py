@@ -196,3 +196,11 @@ def test_a_size_that_cannot_be_is_refused_at_once() -> None:
 
 def test_a_small_document_is_all_small_values() -> None:
     assert json.loads(document("giant_array", 400))
+
+
+def test_the_line_breaks_of_a_text_lie_apart() -> None:
+    text = json.dumps([f"{'name' * 5}\n{'street' * 4}\n{'town' * number}" for number in range(9)])
+    twin = b"".join(make(learn([text.encode()]), size_bytes=len(text), seed=7))
+    lines = [string.split("\n") for string in json.loads(twin)]
+    assert sum(map(len, lines)) == 27
+    assert all(min(map(len, each)) >= 10 for each in lines)
