@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.sandbox.files import read_text
-from harness.sandbox.kernel import process_stat, status_bytes
+from harness.sandbox.kernel import status_bytes
+from harness.sandbox.threads import thread_states
 
 _KCMP_NUMBERS: Final = {"x86_64": 312, "aarch64": 272}
 _KCMP_VM: Final = 1
@@ -47,12 +48,4 @@ def _kcmp(parent: int, child: int) -> int:
 def _looks_shared(parent: int, child: int) -> bool:
     texts = [read_text(Path(f"/proc/{pid}/status")) for pid in (parent, child)]
     mine, own = (status_bytes(text) if text else {} for text in texts)
-    return bool(own) and own == mine and _has_waiting_thread(parent)
-
-
-def _has_waiting_thread(pid: int) -> bool:
-    try:
-        texts = [read_text(each / "stat") for each in Path(f"/proc/{pid}/task").iterdir()]
-    except OSError:
-        return False
-    return any(process_stat(text).state == _WAITS for text in texts if text)
+    return bool(own) and own == mine and _WAITS in thread_states(parent).values()

@@ -14,6 +14,7 @@ import msgspec
 from harness.sandbox.address_space import is_shared
 from harness.sandbox.files import read_text
 from harness.sandbox.kernel import process_stat, pss_bytes, status_bytes
+from harness.sandbox.threads import thread_states
 
 MARK: Final = "OOMPROOF_RUN"
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -212,12 +213,8 @@ def _started(pid: int) -> int | None:
 
 def _threads(pid: int) -> tuple[Path, ...]:
     """Return the folders of a process's threads that live: the first may have ended before."""
-    try:
-        folders = tuple(Path(f"/proc/{pid}/task").iterdir())
-    except OSError:
-        return ()
-    texts = ((folder, read_text(folder / "stat")) for folder in folders)
-    return tuple(f for f, text in texts if text and process_stat(text).state not in {"Z", "X"})
+    states = thread_states(pid)
+    return tuple(folder for folder, state in states.items() if state not in {"Z", "X"})
 
 
 def _status(pid: int) -> str | None:

@@ -2,19 +2,32 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from synthetic.learning.bins import bin_of
 from synthetic.learning.distinct_keys import ALL_KEYS, Sample
-from synthetic.learning.histograms import Cells
+from synthetic.learning.histograms import Cell, Cells
 from synthetic.learning.openings import Chains
+from synthetic.scan.kinds import KINDS
 from synthetic.shape import Nests
+
+NumberClass: TypeAlias = tuple[int, int, int]
+NO_KINDS: Final = (0,) * KINDS
+_NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[Any, Any]:
+    """Return what all share that have none: a dictionary for each of very many is too much."""
+    return _NONE
 
 
 @dataclasses.dataclass(kw_only=True, slots=True)
 class TextDraft:
     """Strings of one width: the cells of their lengths, bytes beyond these, and escaped ones."""
 
-    lengths: Cells = dataclasses.field(default_factory=dict)
+    lengths: dict[int, Cell] = dataclasses.field(default_factory=dict)
     extra_bytes: int = 0
     escaped: int = 0
 
@@ -25,7 +38,7 @@ class Draft:
 
     Attributes:
         nodes: the nodes of the path tree that it stands for.
-        kinds: how many values there are of each kind.
+        kinds: how many values there are of each kind, by its number.
         strings, keys: by width; keys are those of maps.
         numbers: by flags, detail and characters.
         arrays, objects: the cells of their sizes.
@@ -42,20 +55,20 @@ class Draft:
     """
 
     nodes: list[int] = dataclasses.field(default_factory=list)
-    kinds: dict[int, int] = dataclasses.field(default_factory=dict)
-    strings: dict[int, TextDraft] = dataclasses.field(default_factory=dict)
-    keys: dict[int, TextDraft] = dataclasses.field(default_factory=dict)
-    numbers: dict[tuple[int, int, int], int] = dataclasses.field(default_factory=dict)
-    arrays: Cells = dataclasses.field(default_factory=dict)
-    objects: Cells = dataclasses.field(default_factory=dict)
-    members: "dict[str, Draft]" = dataclasses.field(default_factory=dict)
+    kinds: tuple[int, ...] = NO_KINDS
+    strings: Mapping[int, TextDraft] = dataclasses.field(default_factory=_nothing)
+    keys: Mapping[int, TextDraft] = dataclasses.field(default_factory=_nothing)
+    numbers: Mapping[NumberClass, int] = dataclasses.field(default_factory=_nothing)
+    arrays: Cells = dataclasses.field(default_factory=_nothing)
+    objects: Cells = dataclasses.field(default_factory=_nothing)
+    members: "Mapping[str, Draft]" = dataclasses.field(default_factory=_nothing)
     elements: "Draft | None" = None
     values: "Draft | None" = None
     has_maps: bool = False
     repetitions: tuple[Counter[int], Counter[int]] | None = None
     distinct_keys: int = 0
     keys_sample: Sample = ALL_KEYS
-    key_uses: list[float] = dataclasses.field(default_factory=list)
+    key_uses: Sequence[float] = ()
     met_again: tuple[int, int] = (0, 0)
     chains: Chains | None = None
     nests: Nests | None = None
@@ -63,7 +76,7 @@ class Draft:
     @property
     def count(self) -> int:
         """How many values there are."""
-        return sum(self.kinds.values()) + (self.chains.count if self.chains else 0)
+        return sum(self.kinds) + (self.chains.count if self.chains else 0)
 
     @property
     def keys_count(self) -> int:
@@ -75,7 +88,12 @@ class Draft:
         return Counter() if self.repetitions is None else self.repetitions[what]
 
 
-def add_size(cells: Cells, size: int, count: int) -> None:
+def less(kinds: Sequence[int], others: Mapping[int, int]) -> tuple[int, ...]:
+    """Return counts of kinds without some of them."""
+    return tuple(count - others.get(kind, 0) for kind, count in enumerate(kinds))
+
+
+def add_size(cells: dict[int, Cell], size: int, count: int) -> None:
     """Add values of one size; a negative count takes them out."""
     bin_ = bin_of(size)
     old_count, old_total = cells.get(bin_, (0, 0))

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from synthetic.learning.census import IS_FLOAT, WIDTHS, Census, TextCensus
-from synthetic.learning.drafts import Draft, TextDraft, add_size, width_of
+from synthetic.learning.drafts import Draft, NumberClass, TextDraft, add_size, width_of
 from synthetic.learning.grouping import Grouping, Table, grouped
 from synthetic.learning.histograms import totals_by_place
 from synthetic.learning.keys_of_maps import put_keys
@@ -43,15 +43,12 @@ def settled(census: Census) -> Settled:
     table = _table(census, numbers)
     grouping = grouped(census.tree, table)
     of_nodes = grouping.of_nodes
-    kinds = dict(enumerate(table[DEEPER_NODE].tolist()))
+    kinds = tuple(table[DEEPER_NODE].tolist())
     deeper = of_nodes[DEEPER_NODE] = Draft(nodes=[DEEPER_NODE], kinds=kinds)
     places = np.array(
         [node if draft is None else draft.nodes[0] for node, draft in enumerate(of_nodes)], np.intp
     )
-    for (node, *number), count in numbers.items():
-        found = _of(of_nodes, node).numbers
-        class_ = (number[0], number[1], number[2])
-        found[class_] = found.get(class_, 0) + count
+    _put_numbers(numbers, of_nodes)
     _put_texts(census.strings, places, of_nodes, are_keys=False)
     _put_texts(census.keys, places, of_nodes, are_keys=True)
     for owner, cells in census.openings.sizes.cells(places).items():
@@ -68,7 +65,7 @@ def settled(census: Census) -> Settled:
     counts = [int(table.take(nodes, axis=0).sum()) for _, _, nodes in grouping.data]
     put_keys(census, grouping, places, counts)
     for (draft, key, nodes), count in zip(grouping.data, counts, strict=True):
-        _add_key(draft.keys, key, census.tree.key_bytes[nodes[0]], count)
+        _add_key(draft, key, census.tree.key_bytes[nodes[0]], count)
     return Settled(
         root=grouping.root,
         deeper=deeper,
@@ -96,6 +93,18 @@ def _table(census: Census, numbers: Mapping[tuple[int, int, int, int], int]) -> 
     return table
 
 
+def _put_numbers(
+    numbers: Mapping[tuple[int, int, int, int], int], of_nodes: list[Draft | None]
+) -> None:
+    by_place: dict[int, dict[NumberClass, int]] = {}
+    for (node, *number), count in numbers.items():
+        draft = _of(of_nodes, node)
+        found = by_place.setdefault(draft.nodes[0], {})
+        draft.numbers = found
+        class_ = (number[0], number[1], number[2])
+        found[class_] = found.get(class_, 0) + count
+
+
 def _put_texts(
     texts: TextCensus,
     places: Places,
@@ -108,11 +117,15 @@ def _put_texts(
     for owner, cells in texts.lengths.cells(places).items():
         place, width = divmod(owner, WIDTHS)
         draft = _of(of_nodes, place)
-        (draft.keys if are_keys else draft.strings)[width] = TextDraft(
+        text = TextDraft(
             lengths=cells,
             extra_bytes=extra_bytes.get(owner, 0),
             escaped=escaped.get(owner, 0),
         )
+        if are_keys:
+            draft.keys = {**draft.keys, width: text}
+        else:
+            draft.strings = {**draft.strings, width: text}
 
 
 def _put_encounters(census: Census, grouping: Grouping, places: Places) -> None:
@@ -124,9 +137,13 @@ def _put_encounters(census: Census, grouping: Grouping, places: Places) -> None:
             draft.met_again = keys.get(place, 0), again.get(place, 0)
 
 
-def _add_key(keys: dict[int, TextDraft], key: str, written_bytes: int, count: int) -> None:
+def _add_key(draft: Draft, key: str, written_bytes: int, count: int) -> None:
     """Add a key of so many objects, which was found to be data in the end."""
-    text = keys.setdefault(width_of(key), TextDraft())
+    width = width_of(key)
+    text = draft.keys.get(width)
+    if text is None:
+        text = TextDraft()
+        draft.keys = {**draft.keys, width: text}
     add_size(text.lengths, len(key), count)
     encoded = len(key.encode("utf-8", "surrogatepass"))
     text.extra_bytes += (written_bytes - len(key)) * count
@@ -142,9 +159,10 @@ def _put_chains(census: Census, grouping: Grouping) -> list[Draft]:
             top = draft.elements = draft.elements or Draft()
         elif draft.has_maps:
             top = draft.values = draft.values or Draft()
-            _add_key(draft.keys, _DEEPER_KEY, len(_DEEPER_KEY), chains.count)
+            _add_key(draft, _DEEPER_KEY, len(_DEEPER_KEY), chains.count)
         else:
-            top = draft.members.setdefault(_DEEPER_KEY, Draft())
+            top = draft.members.get(_DEEPER_KEY) or Draft()
+            draft.members = {**draft.members, _DEEPER_KEY: top}
         if top.chains is None:
             top.chains = chains
             tops.append(top)

@@ -73,14 +73,15 @@ class _Groups:
         rows = self._table[draft.nodes[0]]
         if len(draft.nodes) > 1:
             rows = self._table.take(draft.nodes, axis=0).sum(axis=0)
-        draft.kinds = {kind: count for kind, count in enumerate(rows.tolist()) if count}
+        draft.kinds = tuple(rows.tolist())
         draft.has_maps = bool(values) or self._are_maps(draft, children)
         if draft.has_maps:
             for key, nodes in children.items():
                 values += nodes
                 self.data.append((draft, key, nodes))
         else:
-            draft.members = {key: Draft(nodes=nodes) for key, nodes in children.items()}
+            members = {key: Draft(nodes=nodes) for key, nodes in children.items()}
+            draft.members = members or draft.members
         draft.elements = Draft(nodes=elements) if elements else None
         draft.values = Draft(nodes=values) if values else None
         found = [one for one in (draft.elements, draft.values) if one is not None]
@@ -89,7 +90,7 @@ class _Groups:
     def _are_maps(self, draft: Draft, children: Mapping[str, Sequence[int]]) -> bool:
         if any(self._tree.is_map(node) for node in draft.nodes):
             return True
-        objects = draft.kinds.get(OPEN_OBJECT, 0)
+        objects = draft.kinds[OPEN_OBJECT]
         counts = {key: sum(self._totals[node] for node in nodes) for key, nodes in children.items()}
         # An object that holds a key twice fits no description but that of a map.
         is_odd = any(count > objects for count in counts.values())

@@ -1,12 +1,16 @@
 """Histograms of sizes, kept for very many owners at once."""
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 import numpy as np
 
 from synthetic.learning.bins import BINS, EXACT_BINS, bins_of
 from synthetic.learning.tally import Sums, Tally, Totals
 from synthetic.scan.kinds import Places
 
-Cells = dict[int, tuple[int, int]]
+Cell: TypeAlias = tuple[int, int]
+Cells: TypeAlias = Mapping[int, Cell]
 """By bin: how many values are in it, and the sum of their sizes."""
 
 
@@ -61,12 +65,12 @@ class Histogram:
         owners, counts = zip(*parts, strict=True)
         return np.concatenate(owners), np.concatenate(counts)
 
-    def cells(self, places: Places) -> dict[int, Cells]:
+    def cells(self, places: Places) -> dict[int, dict[int, Cell]]:
         """Return the cells of each owner, those of all nodes of a place as one.
 
         `places` are by node: one of the nodes of its place.
         """
-        found: dict[int, Cells] = {}
+        found: dict[int, dict[int, Cell]] = {}
         for code, count in self._by_place(self._exact, EXACT_BINS, places).items():
             owner, size = divmod(code, EXACT_BINS)
             found.setdefault(owner, {})[size] = (count, size * count)

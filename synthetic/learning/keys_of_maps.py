@@ -47,7 +47,7 @@ def put_keys(census: Census, grouping: Grouping, places: Places, counts: Sequenc
             sample = samples.get(place, ALL_KEYS)
             draft.distinct_keys = sample.distinct_with(known.get(place, set()))
             draft.keys_sample = sample.joined(known.get(place, set()))
-            draft.key_uses = sorted(uses.get(place, {}).values(), reverse=True)
+            draft.key_uses = tuple(sorted(uses.get(place, {}).values(), reverse=True))
 
 
 def _met(census: Census, places: Places) -> dict[int, dict[int, int]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from synthetic.learning.census import Census
 from synthetic.learning.curves import sizes_along
+from synthetic.learning.drafts import less
 from synthetic.learning.echoes import LEAST
 from synthetic.learning.folding import Settled, settled
 from synthetic.learning.fresh_keys import FreshKeys
@@ -205,7 +206,7 @@ def _hang(drafts: Settled, findings: Findings, levels: int) -> None:
     chains = [top.chains for top in drafts.tops if top.chains is not None]
     for top, others in zip(drafts.tops[1:], chains[1:], strict=True):
         top.nests = empty_nests(others)
-        drafts.deeper.kinds[OPEN_ARRAY] -= others.arrays
-        drafts.deeper.kinds[OPEN_OBJECT] -= others.objects
+        lost = {OPEN_ARRAY: others.arrays, OPEN_OBJECT: others.objects}
+        drafts.deeper.kinds = less(drafts.deeper.kinds, lost)
     if drafts.tops:
         drafts.tops[0].nests = nests_of(drafts.deeper, chains[0].count, levels, findings)

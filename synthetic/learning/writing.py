@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from synthetic.learning.bins import ends_of
-from synthetic.learning.drafts import Draft, TextDraft, add_size
+from synthetic.learning.drafts import Draft, TextDraft, add_size, less
 from synthetic.learning.fresh_keys import FreshKeys
 from synthetic.learning.giants import Large
 from synthetic.learning.histograms import Cells
@@ -69,15 +69,15 @@ class Findings:
 def place_of(draft: Draft, findings: Findings) -> Place:
     """Return the place of a draft."""
     kinds = draft.kinds
-    objects = kinds.get(OPEN_OBJECT, 0)
+    objects = kinds[OPEN_OBJECT]
     return Place(
         count=draft.count,
-        nulls=kinds.get(NULL, 0),
-        trues=kinds.get(TRUE, 0),
-        falses=kinds.get(FALSE, 0),
+        nulls=kinds[NULL],
+        trues=kinds[TRUE],
+        falses=kinds[FALSE],
         strings=_strings(draft, findings) if draft.strings else None,
         numbers=_numbers(draft) if draft.numbers else None,
-        arrays=_arrays(draft, findings) if kinds.get(OPEN_ARRAY, 0) else None,
+        arrays=_arrays(draft, findings) if kinds[OPEN_ARRAY] else None,
         objects=_objects(draft, findings) if objects and not draft.has_maps else None,
         maps=_maps(draft, findings) if objects and draft.has_maps else None,
         nests=draft.nests,
@@ -152,7 +152,7 @@ def _numbers(draft: Draft) -> Numbers:
 
 
 def _arrays(draft: Draft, findings: Findings) -> Arrays:
-    is_one = draft.kinds.get(OPEN_ARRAY, 0) == 1
+    is_one = draft.kinds[OPEN_ARRAY] == 1
     giants = [] if is_one else _giants(draft, findings, "array")
     elements = draft.elements
     return Arrays(
@@ -164,7 +164,7 @@ def _arrays(draft: Draft, findings: Findings) -> Arrays:
 
 
 def _maps(draft: Draft, findings: Findings) -> Maps:
-    is_one = draft.kinds.get(OPEN_OBJECT, 0) == 1
+    is_one = draft.kinds[OPEN_OBJECT] == 1
     giants = [] if is_one else _giants(draft, findings, "object")
     values = place_of(draft.values or Draft(), findings)  # the keys in these come first
     return Maps(
@@ -218,7 +218,7 @@ def _along(draft: Draft, findings: Findings) -> tuple[float, ...]:
 
 
 def _objects(draft: Draft, findings: Findings) -> Objects:
-    count = draft.kinds.get(OPEN_OBJECT, 0)
+    count = draft.kinds[OPEN_OBJECT]
     sets = _key_sets_of(draft, findings)
     order = in_order(list(draft.members), [keys for keys, _ in sets.most_common()])
     members = tuple(
@@ -285,14 +285,13 @@ def empty_nests(chains: Chains) -> Nests:
 
 def nests_of(deeper: Draft, count: int, levels: int, findings: Findings) -> Nests:
     """Return the nests that hold all that is too deep for places."""
+    arrays, objects = deeper.kinds[OPEN_ARRAY], deeper.kinds[OPEN_OBJECT]
     leaves = Draft(
-        kinds=dict(deeper.kinds),
+        kinds=less(deeper.kinds, {OPEN_ARRAY: arrays, OPEN_OBJECT: objects}),
         strings=deeper.strings,
         numbers=deeper.numbers,
         repetitions=deeper.repetitions,
     )
-    arrays = leaves.kinds.pop(OPEN_ARRAY, 0)
-    objects = leaves.kinds.pop(OPEN_OBJECT, 0)
     return Nests(
         count=count,
         arrays=arrays,
@@ -314,6 +313,8 @@ def bins(cells: Cells) -> tuple[Bin, ...]:
 
 
 def _without(cells: Cells, giants: list[Large]) -> Cells:
+    if not giants:
+        return cells
     rest = dict(cells)
     for giant in giants:
         add_size(rest, giant.size, -1)

@@ -50,20 +50,33 @@ class NodeTable:
 
     def add(self, hash_: int, number: int) -> None:
         """Put in a hash that is not there yet."""
+        self.add_all(np.array([hash_], np.uint64), np.array([number], np.intp))
+
+    def add_all(self, hashes: Hashes, numbers: Places) -> None:
+        """Put in different hashes that are not there yet."""
+        self._used += len(hashes)
         if self._used * _FREE_PARTS > len(self._numbers):
             self._grow()
-        slot = hash_ >> (64 - self._bits)
-        while self._numbers[slot] >= 0:
-            slot = (slot + 1) & (len(self._numbers) - 1)
-        self._hashes[slot] = hash_
-        self._numbers[slot] = number
-        self._used += 1
+        self._put(hashes, numbers)
+
+    def _put(self, hashes: Hashes, numbers: Places) -> None:
+        slots = (hashes >> np.uint64(64 - self._bits)).astype(np.intp)
+        mask = (1 << self._bits) - 1
+        while len(slots):
+            free = (self._numbers.take(slots) < 0).nonzero()[0]
+            wanted = slots.take(free)
+            # Of those that want the same slot the last one gets it, and the others go on.
+            self._hashes[wanted] = hashes.take(free)
+            self._numbers[wanted] = numbers.take(free)
+            left = (self._hashes.take(slots) != hashes).nonzero()[0]
+            hashes, numbers = hashes.take(left), numbers.take(left)
+            slots = (slots.take(left) + 1) & mask
 
     def _grow(self) -> None:
-        old = [(h, n) for h, n in zip(self._hashes, self._numbers, strict=True) if n >= 0]
-        self._bits += 2
+        taken = (self._numbers >= 0).nonzero()[0]
+        hashes, numbers = self._hashes.take(taken), self._numbers.take(taken)
+        while self._used * _FREE_PARTS > 1 << self._bits:
+            self._bits += 1
         self._hashes = np.zeros(1 << self._bits, np.uint64)
         self._numbers = np.full(1 << self._bits, -1, np.intp)
-        self._used = 0
-        for hash_, number in old:
-            self.add(int(hash_), int(number))
+        self._put(hashes, numbers)

@@ -1,7 +1,8 @@
 """Paths: the node of each value in the tree of a text's keys, found block by block."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -33,6 +34,8 @@ _ANY: Final = np.uint64(0xA5A5_0002)
 _ROOT_PATH: Final = np.uint64(0x5851_F42D_4C95_7F2D)
 _DEEPER_PATH: Final = np.uint64(0x1405_7B7E_F767_814F)
 _HINT_SHIFT: Final = np.uint64(64 - 12)
+_NO_CHILDREN: Final[Mapping[str, int]] = MappingProxyType({})
+"""Of most nodes: a dictionary for each would take more than all else that is known of them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +100,7 @@ class PathTree:
             Node(parent=0, key=None, depth=1),
         ]
         self.key_bytes = [0, 0]
-        self._children: list[dict[str, int]] = [{}, {}]
+        self._children: list[dict[str, int] | None] = [None, None]
         self._weights = [0, 0]
         self._elements: dict[int, int] = {}
         self._map_values: dict[int, int] = {}
@@ -127,9 +130,9 @@ class PathTree:
         """Whether any node is a map so far."""
         return len(self._map_table) > 0
 
-    def children(self, node: int) -> dict[str, int]:
+    def children(self, node: int) -> Mapping[str, int]:
         """Return a node's children by key; of a map, those from before it was known to be one."""
-        return self._children[node]
+        return self._children[node] or _NO_CHILDREN
 
     def elements(self, node: int) -> int | None:
         """Return the node of the elements of a node's arrays."""
@@ -163,10 +166,7 @@ class PathTree:
     def join(self, parent: int, key: str | None, *, is_element: bool) -> int:
         """Return the node of another tree's node, by that of its parent; it may be new."""
         if key is not None:
-            children = self._children[parent]
-            if key not in children:
-                children[key] = self._append(parent, key)
-            return children[key]
+            return self._child(parent, key)
         return self._reach(parent, None, is_element=is_element)
 
     def set_key_bytes(self, node: int, bytes_: int) -> None:
@@ -278,24 +278,38 @@ class PathTree:
         of_keyed = (each.compress(is_keyed) for each in (weights, levels))
         if self._make_maps(around.compress(is_keyed), *of_keyed):
             return False
-        for index, path, parent_path, keyed, element, weight in zip(
-            new.tolist(),
-            paths.take(new).tolist(),
-            around.tolist(),
-            is_keyed.tolist(),
-            is_element.tolist(),
-            weights.tolist(),
-            strict=True,
-        ):
-            parent = self._table.get(parent_path)
-            quoted = _raw_key(block, int(steps.tokens[index]) - 2) if keyed else None
-            number = self._reach(parent, quoted, is_element=element)
-            if keyed:
-                self._weights[parent] += weight
-            self._table.add(path, number)
-            if self._map_table.get(path) >= 0:
-                self._is_map[number] = True
+        new_paths = paths.take(new)
+        numbers = self._append_all(
+            zip(
+                new_paths.tolist(),
+                around.tolist(),
+                self._table.find(around).tolist(),
+                _raw_keys(block, steps.tokens.take(new), is_keyed),
+                is_element.tolist(),
+                weights.tolist(),
+                strict=True,
+            )
+        )
+        self._table.add_all(new_paths, numbers)
+        if len(self._map_table):
+            self._is_map[numbers.compress(self._are_map_paths(new_paths))] = True
         return True
+
+    def _append_all(
+        self, wanted: Iterable[tuple[int, int, int, bytes | None, bool, int]]
+    ) -> Places:
+        """Add nodes, parents first, and return their numbers.
+
+        Each comes as the hash of its path, that of what it is in, the node of that if it was there
+        before, its key, whether it is an element, and its weight.
+        """
+        numbers: dict[int, int] = {}
+        for path, parent_path, known, raw_key, is_element, weight in wanted:
+            parent = numbers[parent_path] if known < 0 else known
+            numbers[path] = self._reach(parent, raw_key, is_element=is_element)
+            if raw_key is not None:
+                self._weights[parent] += weight
+        return np.fromiter(numbers.values(), np.intp, len(numbers))
 
     def _make_maps(self, around: Hashes, weights: Places, levels: Places) -> bool:
         """Make maps of what is about to have too many keys; return whether there is any.
@@ -328,7 +342,7 @@ class PathTree:
             self._map_hints[path >> int(_HINT_SHIFT)] = True
             if node >= 0:
                 self._is_map[node] = True
-                self._bury(self._children[node].values())
+                self._bury(self.children(node).values())
         return bool(crowded)
 
     def _limit(self, new: int) -> int:
@@ -350,7 +364,7 @@ class PathTree:
                 continue
             self._is_buried[node] = True
             self._buried += 1
-            waiting += self._children[node].values()
+            waiting += self.children(node).values()
             below = (self._elements.get(node), self._map_values.get(node))
             waiting += (each for each in below if each is not None)
 
@@ -365,11 +379,17 @@ class PathTree:
 
     def _add_member(self, parent: int, raw_key: bytes) -> int:
         """Return the node of a key, which may be there as written with other escapes."""
+        number = self._child(parent, _key_of(raw_key))
+        self.key_bytes[number] = self.key_bytes[number] or len(raw_key) - 2
+        return number
+
+    def _child(self, parent: int, key: str) -> int:
+        """Return the node of a key below another, which it may get just now."""
         children = self._children[parent]
-        key = _key_of(raw_key)
+        if children is None:
+            children = self._children[parent] = {}
         if key not in children:
             children[key] = self._append(parent, key)
-            self.key_bytes[-1] = len(raw_key) - 2
         return children[key]
 
     def _append(self, parent: int, key: str | None) -> int:
@@ -378,7 +398,7 @@ class PathTree:
         self.key_bytes.append(0)
         self._weights.append(0)
         self._is_buried.append(False)
-        self._children.append({})
+        self._children.append(None)
         if number >= len(self._is_map):
             self._is_map = np.concatenate((self._is_map, np.zeros_like(self._is_map)))
         return number
@@ -410,9 +430,15 @@ def _step_of(raw_key: bytes) -> np.uint64:
     return found
 
 
-def _raw_key(block: Block, token: int) -> bytes:
-    """Return a key with its quotes."""
-    return block.text[block.starts[token] : block.ends[token]]
+def _raw_keys(block: Block, values: Places, are_keyed: Flags) -> Iterator[bytes | None]:
+    """Yield the keys of values with their quotes; None for each that has none."""
+    text = block.text
+    tokens = np.where(are_keyed, values - 2, values)
+    starts, ends = block.starts.take(tokens), block.ends.take(tokens)
+    for start, end, is_keyed in zip(
+        starts.tolist(), ends.tolist(), are_keyed.tolist(), strict=True
+    ):
+        yield text[start:end] if is_keyed else None
 
 
 def _key_of(raw_key: bytes) -> str:
