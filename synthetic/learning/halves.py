@@ -18,8 +18,9 @@ from synthetic.scan.outline import Cut
 from synthetic.scan.scanner import BLOCK_BYTES
 
 _LEAST_BYTES: Final = 6 * 1000 * 1000
-_BYTES_PER_PATH: Final = 1000
-"""A smaller file, or one of so many more paths, is learned before two halves would be joined."""
+"""A smaller file is learned before two halves would be joined."""
+_MOST_PATHS: Final = 4000
+"""Nor is one of more paths learned much faster by two, and joining them would take 10 MB."""
 _LOOKED_AT_BYTES: Final = 4 * BLOCK_BYTES
 """How many paths there are is judged by so much of it."""
 _FIRST_SHARE: Final = 0.53
@@ -70,8 +71,7 @@ class _Halves:
         while file.tell() + BLOCK_BYTES <= self._target and (piece := file.read(BLOCK_BYTES)):
             yield piece
             if self._helper is None and file.tell() >= _LOOKED_AT_BYTES:
-                least = _LEAST_BYTES + self._learner.paths * _BYTES_PER_PATH
-                if self._path.stat().st_size < least:
+                if self._learner.paths > _MOST_PATHS:
                     return
                 self._helper = _Helper(self._path, self._target)
                 self._stack.callback(self._helper.stop)

@@ -177,7 +177,6 @@ def test_lines_of_values() -> None:
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a file that is large enough to be halved."""
     monkeypatch.setattr(halves, "_LEAST_BYTES", 1000)
-    monkeypatch.setattr(halves, "_BYTES_PER_PATH", 1)
     monkeypatch.setattr(halves, "_LOOKED_AT_BYTES", 1000)
     path = tmp_path / "large.json"
     path.write_text(json.dumps(rows(8000)), "utf-8")
@@ -239,7 +238,7 @@ def test_a_file_that_is_cut_while_it_is_read_ends(
 def test_a_file_of_many_paths_is_read_by_one(
     large: Path, joined: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(halves, "_BYTES_PER_PATH", large.stat().st_size)
+    monkeypatch.setattr(halves, "_MOST_PATHS", 3)
     learner = Learner()
     list(read_in_halves(learner, large))
     assert joined == []
@@ -297,7 +296,7 @@ def test_a_helper_ends_with_its_program_and_runs_no_handler_of_it(
     program = f"""
 import atexit, os, pathlib, signal, sys, time
 from synthetic.learning import halves, second_half
-halves._LEAST_BYTES = halves._BYTES_PER_PATH = halves._LOOKED_AT_BYTES = 1
+halves._LEAST_BYTES = halves._LOOKED_AT_BYTES = 1
 second_half._answered = lambda *_: time.sleep(600)
 def mark(*_):
     with open({str(marks)!r}, "a") as file:
