@@ -1,6 +1,5 @@
 """`oomproof generate`: a synthetic snapshot of any size."""
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,8 +36,9 @@ def generate(
     ] = False,
 ) -> int:
     """Write a synthetic snapshot: as a stream, in memory that does not grow with its size."""
-    # Linear algebra is not needed, and its threads would take memory.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from harness.cli.spare import spare_memory
+
+    spare_memory()
 
     import msgspec
 

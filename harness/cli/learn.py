@@ -1,6 +1,5 @@
 """`oomproof learn`: the shape of a snapshot, which holds none of its values."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,8 +28,9 @@ def learn(
     The file is read once, as a stream. What `oomproof generate` makes of the shape costs a worker
     the same memory, and can be shared.
     """
-    # Linear algebra is not needed, and its threads would take processor time.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from harness.cli.spare import spare_memory
+
+    spare_memory()
 
     import msgspec
 

@@ -37,6 +37,10 @@ def xray(
     The file is read once, as a stream, and never parsed: what each value costs follows from its
     text and from a table of the objects that each parser makes on this version of Python.
     """
+    from harness.cli.spare import spare_memory
+
+    spare_memory()
+
     from harness.cli.output import unheard, width_of
     from harness.cli.progress import progress_on
     from harness.core.errors import InputError

@@ -1,6 +1,9 @@
 """The tree of a text's paths with what each costs, as it is shown in the end."""
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +12,20 @@ from synthetic.scan.paths import DEEPER_NODE, ROOT_NODE
 from synthetic.xray.census import Census
 from synthetic.xray.costs import Costs
 from synthetic.xray.groups import GROUPS, Group
-from synthetic.xray.ledger import SIZES
+from synthetic.xray.ledger import Ledger
 from synthetic.xray.path_text import DEEPER, label_of
+
+_NO_CHILDREN: Final[Mapping[str, "Branch"]] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows:
-    """The rows of a ledger for one parser, a row for each node; see `Ledger`."""
+    """The rows of a ledger for one parser, a row for each node."""
+
+    ledger: Ledger
 
     counts: NDArray[np.int64]
     costs: Costs
-    sizes: NDArray[np.int32]
 
 
 class Branch:
@@ -28,29 +34,47 @@ class Branch:
     Attributes:
         label: the path's last step, as people read it.
         depth: the number of steps from the root.
-        children: by the steps that lead to them.
         total: what the values cost with all below.
 
     """
 
-    __slots__ = ("_folded", "_nodes", "_rows", "children", "depth", "label", "total")
+    __slots__ = ("_children", "_folded", "_nodes", "_rows", "depth", "label", "total")
 
     def __init__(self, rows: Rows, node: int, label: str, depth: int) -> None:
         """Make one of a node's values."""
         self.label = label
         self.depth = depth
-        self.children: dict[str, Branch] = {}
+        self._children: dict[str, Branch] | None = None
         self.total = 0.0
         self._rows = rows
         self._nodes = [node]
-        self._folded: list[int] = []
+        self._folded: list[int] | None = None
 
-    def join(self, node: int) -> None:
-        """Put another node's values with these, which are at the same path."""
-        self._nodes.append(node)
+    def below(self, label: str, node: int) -> "Branch":
+        """Put a node's values one step below these, with others that are there."""
+        if self._children is None:
+            self._children = {}
+        child = self._children.get(label)
+        if child is None:
+            child = self._children[label] = Branch(self._rows, node, label, self.depth + 1)
+        else:
+            child._nodes.append(node)
+        return child
+
+    def drop(self, label: str) -> None:
+        """Take out what is one step below."""
+        if self._children is not None:
+            self._children.pop(label, None)
+
+    @property
+    def children(self) -> Mapping[str, "Branch"]:
+        """What is one step below, by that step."""
+        return self._children or _NO_CHILDREN
 
     def fold(self, node: int) -> None:
         """Let a node below count for this one with what it costs."""
+        if self._folded is None:
+            self._folded = []
         self._folded.append(node)
 
     @property
@@ -62,14 +86,13 @@ class Branch:
     @property
     def costs(self) -> Costs:
         """The bytes of these, by group."""
-        costs: Costs = self._rows.costs[self._nodes + self._folded].sum(axis=0)
+        costs: Costs = self._rows.costs[self._nodes + (self._folded or [])].sum(axis=0)
         return costs
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """How many objects, then arrays, have so many elements, the last and more."""
-        sizes: NDArray[np.int64] = self._rows.sizes[self._nodes].sum(axis=0)
-        return sizes
+        return self._rows.ledger.sizes(self._nodes)
 
     @property
     def count(self) -> int:
@@ -99,9 +122,9 @@ def branches_of(census: Census, parser: str, *, depth: int | None) -> Branch:
     """
     ledger = census.ledger
     rows = Rows(
+        ledger=ledger,
         counts=ledger.counts.reshape(-1, GROUPS),
         costs=(ledger.common + ledger.own[parser]).reshape(-1, GROUPS),
-        sizes=ledger.sizes.reshape(-1, 2 * SIZES),
     )
     root = Branch(rows, ROOT_NODE, "$", 0)
     places = [root]
@@ -111,14 +134,10 @@ def branches_of(census: Census, parser: str, *, depth: int | None) -> Branch:
         if depth is not None and parent.depth >= depth:
             parent.fold(number)
             places.append(parent)
-        elif label in parent.children:
-            parent.children[label].join(number)
-            places.append(parent.children[label])
         else:
-            parent.children[label] = Branch(rows, number, label, parent.depth + 1)
-            places.append(parent.children[label])
+            places.append(parent.below(label, number))
     if DEEPER in root.children and not root.children[DEEPER].count:
-        del root.children[DEEPER]
+        root.drop(DEEPER)
     _add_up(root)
     return root
 

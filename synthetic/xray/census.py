@@ -83,6 +83,7 @@ class Census:
             self.gaps[name] = gaps
             cost = np.array([float(gaps.retained_bytes)])
             self.ledger.add_own(name, np.array([ROOT_NODE], np.intp), Group.GAPS, cost)
+        self._large_blocks.clear()  # the tree of paths takes their place in memory
 
     def _take_strings(self, block: Block, values: Values, at: Places, costs: Costs) -> None:
         if not len(at):

@@ -72,6 +72,17 @@ class XRay:
         return self.parsers[self.parser]
 
 
+def _counted(pieces: Iterable[bytes], interpreter: Interpreter) -> Census:
+    """Return what is in a text; of the text itself and its tokens nothing is left in memory."""
+    scanner = Scanner()
+    census = Census(interpreter.model)
+    for block in scanner.blocks(pieces):
+        census.take(block)
+    census.has_byte_order_mark = scanner.has_bom
+    census.finish()
+    return census
+
+
 def examine(
     pieces: Iterable[bytes],
     interpreter: Interpreter,
@@ -87,12 +98,7 @@ def examine(
     Raises InvalidJsonError.
     """
     sizes = _Sizes(pieces)
-    scanner = Scanner()
-    census = Census(interpreter.model)
-    for block in scanner.blocks(sizes):
-        census.take(block)
-    census.has_byte_order_mark = scanner.has_bom
-    census.finish()
+    census = _counted(sizes, interpreter)
     root = branches_of(census, parser, depth=depth)
     costs = census.containers[parser]
     branches = [(path, branch) for path, branch in walk(root) if branch.count or branch.bytes]

@@ -14,6 +14,8 @@ SIZES: Final = 20
 """Containers are told apart by their number of elements up to this; beyond it they are not."""
 
 _FIRST_NODES: Final = 256
+_MORE: Final = 8
+"""It grows by one part in so many at least."""
 _SPARSE: Final = 4
 
 
@@ -24,7 +26,6 @@ class Ledger:
         counts: of the values, and of the keys, of each node and group.
         common: their costs as far as all parsers have the same.
         own: of each parser, what comes on top or off.
-        sizes: of each node, how many objects, then how many arrays, have so many elements.
 
     """
 
@@ -34,19 +35,22 @@ class Ledger:
         self.counts: NDArray[np.int64] = np.zeros(self._nodes * GROUPS, np.int64)
         self.common: Costs = np.zeros(self._nodes * GROUPS)
         self.own: dict[str, Costs] = {name: np.zeros(self._nodes * GROUPS) for name in parsers}
-        self.sizes: NDArray[np.int32] = np.zeros(self._nodes * 2 * SIZES, np.int32)
+        # Most nodes have no containers. Those that do have a row of sizes each; the first is empty.
+        self._rows: NDArray[np.int32] = np.zeros(self._nodes, np.int32)
+        self._used_rows = 1
+        self._sizes: NDArray[np.int32] = np.zeros(_FIRST_NODES * 2 * SIZES, np.int32)
 
     def reserve(self, nodes: int) -> None:
         """Make room for so many nodes."""
         if nodes <= self._nodes:
             return
-        more = max(nodes, self._nodes + self._nodes // 2) - self._nodes
+        more = max(nodes, self._nodes + self._nodes // _MORE) - self._nodes
         self._nodes += more
         self.counts = np.concatenate((self.counts, np.zeros(more * GROUPS, np.int64)))
         self.common = np.concatenate((self.common, np.zeros(more * GROUPS)))
         for name, costs in self.own.items():
             self.own[name] = np.concatenate((costs, np.zeros(more * GROUPS)))
-        self.sizes = np.concatenate((self.sizes, np.zeros(more * 2 * SIZES, np.int32)))
+        self._rows = np.concatenate((self._rows, np.zeros(more, np.int32)))
 
     def add_values(self, nodes: Places, groups: Places, costs: Costs) -> None:
         """Count values, with the costs that they have in every parser."""
@@ -66,8 +70,24 @@ class Ledger:
 
     def count_sizes(self, nodes: Places, elements: Places, *, arrays: bool) -> None:
         """Count containers by their number of elements."""
-        codes = (nodes * 2 + arrays) * SIZES + np.minimum(elements, SIZES - 1)
-        _count(self.sizes, codes)
+        new = np.unique(nodes.compress(self._rows.take(nodes) == 0))
+        if len(new):
+            self._rows[new] = np.arange(self._used_rows, self._used_rows + len(new))
+            self._used_rows += len(new)
+            wanted = max(0, self._used_rows * 2 * SIZES - len(self._sizes))
+            if wanted:
+                more = max(wanted, len(self._sizes) // _MORE)
+                self._sizes = np.concatenate((self._sizes, np.zeros(more, np.int32)))
+        codes = self._rows.take(nodes).astype(np.intp)
+        codes = (codes * 2 + arrays) * SIZES + np.minimum(elements, SIZES - 1)
+        _count(self._sizes, codes)
+
+    def sizes(self, nodes: Sequence[int]) -> NDArray[np.int64]:
+        """Return how many objects, then how many arrays, of some nodes have so many elements."""
+        rows = self._rows.take(nodes)
+        first = 2 * SIZES * rows.astype(np.intp)[:, None] + np.arange(2 * SIZES)
+        sizes: NDArray[np.int64] = self._sizes.take(first).sum(axis=0, dtype=np.int64)
+        return sizes
 
 
 def _count(totals: NDArray[np.int64] | NDArray[np.int32], codes: Places) -> None:

@@ -28,7 +28,7 @@ CEILING_RSS_KB = 100_000
 ROUNDS = 3
 
 # VmHWM and not ru_maxrss: that one also remembers the test's own process, from before the exec.
-# The program for the second half of the file is new, so that ru_maxrss is its own.
+# The fork for the second half has what it shares with the first one in its own mark, too.
 MEASURE = """
 import re, resource, sys
 from pathlib import Path
