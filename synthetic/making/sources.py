@@ -7,7 +7,8 @@ are used once each, and bring the quotas to what they owe.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from synthetic.making.shuffling import Shuffler
 BLOB_BYTES: Final = 256 * 1024
 _LEAST_BLOB_BYTES: Final = 64 * 1024
 _MOST_BLOB_BYTES: Final = 512 * 1024
+_MOST_ONCE_BYTES: Final = 1024 * 1024
 _BLOB_BYTES_OF_PLACE: Final = 400
 """A blob is larger where elements have very many places, each of which costs time for each blob."""
 _MADE_PLACES: Final = 60_000
@@ -44,15 +46,14 @@ _MOST_OF: Final = 80
 class Blob:
     """Elements with the commas after them, as one template."""
 
-    def __init__(self, container: ContainerMaker, count: int, weight: int) -> None:
-        """Make `count` elements, to be used `weight` times."""
+    def __init__(self, container: ContainerMaker, entries: Sequence[bytes]) -> None:
+        """Put some elements together."""
         comma = container.brackets.comma
-        entries = container.part(count, weight)
         has_keys = container.keys is not None or (
             container.elements is not None and container.elements.has_keys
         )
         self.template = Template(comma.join([*entries, b""]), has_keys=has_keys)
-        lengths = np.fromiter(map(len, entries), np.intp, count)
+        lengths = np.fromiter(map(len, entries), np.intp, len(entries))
         self.ends: Places = np.concatenate(([0], np.cumsum(lengths + len(comma))))
 
     def __len__(self) -> int:
@@ -156,19 +157,36 @@ class Source:
             once = 0
             while once < self._once or self._ahead < _MANY * self._per_blob:
                 # No more than are asked for: what is made and not used, the quotas take for used.
-                blob = Blob(self._container, min(self._per_blob, self._ahead), 1)
-                once += len(blob)
-                yield blob
+                for blob in self._used_once(min(self._per_blob, self._ahead)):
+                    once += len(blob)
+                    yield blob
             # There are many more than were planned for.
             again = self._at_once
             weight = self._ahead * _MOST_OF // (100 * again * self._per_blob)
             weight = min(max(weight, 1), MOST_WEIGHT)
 
+    def _used_once(self, count: int) -> Iterator[Blob]:
+        """Yield so many elements in one blob, or in several.
+
+        What is too rare to be used again is among these, and may be as large as all others.
+        """
+        entries = deque(self._container.part(count, 1))
+        while entries:
+            some = [entries.popleft()]
+            some_bytes = len(some[0])
+            while entries and some_bytes + len(entries[0]) <= _MOST_ONCE_BYTES:
+                some_bytes += len(entries[0])
+                some.append(entries.popleft())
+            yield Blob(self._container, some)
+
     def _used_again(self, again: int, weight: int) -> Iterator[Blob]:
         """Yield so many blobs `weight` times each, a few of them in turn with one another."""
         while wanted := min(again, self._at_once):
             again -= wanted
-            blobs = [Blob(self._container, self._per_blob, weight) for _ in range(wanted)]
+            blobs = [
+                Blob(self._container, self._container.part(self._per_blob, weight))
+                for _ in range(wanted)
+            ]
             for _ in range(weight):
                 yield from (blobs[index] for index in self._shuffler.order(wanted).tolist())
             del blobs
