@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from harness.core.case import Snapshot
 from harness.core.errors import InputError, NoVerdictError
 from harness.core.units import format_bytes
-from harness.store import replacing
+from harness.files import replacing
 from synthetic import MOST_SHAPE_BYTES, SHAPES, Generator, built_in, of_document
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from harness.core.errors import InputError, NoVerdictError
+from harness.files import publish
 from harness.reading import ByteProgress, pieces_of
-from harness.store import publish
 from synthetic.learning.halves import can_be_halved, read_in_halves
 from synthetic.learning.learner import Learner
 from synthetic.scan.errors import InvalidJsonError
@@ -87,7 +87,7 @@ def _even(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"".join(waiting)
 
 
-def write_shape(path: Path, text: bytes) -> None:
+def write_shape(path: Path, text: bytes | bytearray) -> None:
     """Write the text of a shape, and make its folder.
 
     Raises:

@@ -81,7 +81,7 @@ def built_in(name: str) -> Generator:
     return dataclasses.replace(of_document(text, name=name), original_bytes=None)
 
 
-def of_document(text: bytes, *, name: str) -> Generator:
+def of_document(text: bytes | bytearray, *, name: str) -> Generator:
     """Return what makes documents of the shape that a JSON text describes.
 
     Raises ShapeError where it is no shape, or does not agree with itself.

@@ -4,7 +4,9 @@ A whole number of nine digits and more is written as a string of groups, "1_234_
 number of a snapshot can stand in a shape by chance.
 """
 
+import functools
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -21,12 +23,15 @@ _TEXTS: Final = frozenset({"key", "width", "indent", "after_comma", "after_colon
 """The names of what is no number."""
 
 
-def text_of_shape(shape: Shape) -> bytes:
+def text_of_shape(shape: Shape) -> bytearray:
     """Return the JSON text of a shape, in lines."""
-    return _written(msgspec.to_builtins(shape), 0).encode() + b"\n"
+    text = bytearray()
+    _write(shape, 0, text)
+    text += b"\n"
+    return text
 
 
-def shape_of_text(text: bytes) -> Shape:
+def shape_of_text(text: bytes | bytearray) -> Shape:
     """Return the shape that a JSON text holds.
 
     Raises:
@@ -39,33 +44,54 @@ def shape_of_text(text: bytes) -> Shape:
     return msgspec.convert(_ungrouped(msgspec.json.decode(text)), Shape)
 
 
-def _written(value: Any, indent: int) -> str:
-    """Return JSON text, on one line where that is short."""
+def _write(value: Any, indent: int, out: bytearray) -> bool:
+    """Write JSON text, on one line where that is short; return whether it is."""
     match value:
-        case dict():
-            parts = [f"{_string(key)}: {_written(one, indent + 1)}" for key, one in value.items()]
-            return _joined(parts, "{}", indent)
-        case list() | tuple():
-            return _joined([_written(one, indent + 1) for one in value], "[]", indent)
+        case msgspec.Struct():
+            return _write_parts(_fields_of(value), b"{}", indent, out)
+        case tuple():
+            return _write_parts(((b"", one) for one in value), b"[]", indent, out)
         case int() if not isinstance(value, bool) and value >= _LEAST_GROUPED:
-            return f'"{value:_}"'
-        case str():
-            return _string(value)
+            out += f'"{value:_}"'.encode()
         case _:
-            return msgspec.json.encode(value).decode()
+            out += msgspec.json.encode(value)
+    return True
 
 
-def _joined(parts: list[str], brackets: str, indent: int) -> str:
-    length = sum(len(part) + 2 for part in parts)
-    if length <= _WIDTH and not any("\n" in part for part in parts):
-        return brackets[0] + ", ".join(parts) + brackets[1]
-    space = "\n" + " " * min(indent + 1, _MOST_INDENTED)
-    end = "\n" + " " * min(indent, _MOST_INDENTED)
-    return f"{brackets[0]}{space}{f',{space}'.join(parts)}{end}{brackets[1]}"
+def _write_parts(
+    parts: Iterable[tuple[bytes, Any]], brackets: bytes, indent: int, out: bytearray
+) -> bool:
+    """Write parts, each with its name before it: in lines, and on one again if they fit there."""
+    start = len(out)
+    space = b"\n" + b" " * min(indent + 1, _MOST_INDENTED)
+    is_short = True
+    begins: list[int] = []
+    length = 0
+    out += brackets[:1]
+    for name, value in parts:
+        out += b"," + space if begins else space
+        begins.append(len(out))
+        out += name
+        is_short &= _write(value, indent + 1, out)
+        length += len(out) - begins[-1] + len(b", ")
+    if is_short and length <= _WIDTH:
+        ends = [begin - len(space) - 1 for begin in begins[1:]] + [len(out)]
+        texts = [bytes(out[begin:end]) for begin, end in zip(begins, ends, strict=False)]
+        out[start:] = brackets[:1] + b", ".join(texts) + brackets[1:]
+        return True
+    out += space[: min(indent, _MOST_INDENTED) + 1] + brackets[1:]
+    return False
 
 
-def _string(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+def _fields_of(struct: msgspec.Struct) -> Iterator[tuple[bytes, Any]]:
+    """Yield the fields that are not as they are by default, each with its name as it is written."""
+    for field in _fields(type(struct)):
+        value = getattr(struct, field.name)
+        if field.default is msgspec.NODEFAULT or value != field.default:
+            yield b'"%b": ' % field.encode_name.encode(), value
+
+
+_fields: Final = functools.cache(msgspec.structs.fields)
 
 
 def _ungrouped(value: Any) -> Any:

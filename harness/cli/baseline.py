@@ -31,13 +31,8 @@ def accept(
     from harness.core.accepted import with_profiles
     from harness.core.baseline import baseline_of
     from harness.core.errors import InputError
-    from harness.store import (
-        baseline_path,
-        check_writable,
-        load_report,
-        newest_report,
-        save_baseline,
-    )
+    from harness.files import check_writable
+    from harness.store import baseline_path, load_report, newest_report, save_baseline
 
     source = path or newest_report(out)
     report, _ = load_report(source)

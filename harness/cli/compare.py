@@ -55,13 +55,13 @@ def compare(
     """
     from harness.cli.output import unheard
     from harness.core.comparison import compare as compare_sides
+    from harness.files import check_writable, publish
     from harness.reporters.comparison import (
         render_comparison,
         render_comparison_json,
         render_comparison_markdown,
     )
     from harness.sides import load_sides
-    from harness.store import check_writable, publish
 
     if output is not None:
         check_writable(output, option="-o")

@@ -45,8 +45,8 @@ def generate(
     from harness.cli.progress import progress_on
     from harness.core.errors import InputError
     from harness.core.units import format_bytes
+    from harness.files import check_writable
     from harness.generating import generator_of, write_snapshot
-    from harness.store import check_writable
 
     generator = generator_of(shape, folder=Path.cwd())
     size_bytes = _size_bytes(generator, size, like_original=like_original)

@@ -19,13 +19,14 @@ from harness.core.runtime import takes_what_it_gets
 from harness.core.scenario import scenario_of
 from harness.core.units import format_bytes, parse_size
 from harness.execution import Executor
+from harness.files import check_writable
 from harness.inquiry import Inquiry, default_ceiling_bytes
 from harness.orders import OrderMaker
 from harness.sandbox.choose import choose
 from harness.sandbox.contract import Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
 from harness.snapshots import resolve_snapshots
-from harness.store import Store, check_writable, new_store
+from harness.store import Store, new_store
 
 TIMEOUT: Final = "10m"
 AGAINST: Final = "against"

@@ -37,8 +37,8 @@ def learn(
     from harness.cli.progress import progress_on
     from harness.core.errors import InputError
     from harness.core.units import format_bytes
+    from harness.files import check_writable
     from harness.learning import learn_file, write_shape
-    from harness.store import check_writable
     from synthetic.shape_text import text_of_shape
 
     is_to_stdout = str(output) == "-"

@@ -62,7 +62,8 @@ def report(
     from harness.cli.output import unheard
     from harness.cli.trend import show_history
     from harness.core.errors import InputError
-    from harness.store import check_writable, load_report, newest_report, publish
+    from harness.files import check_writable, publish
+    from harness.store import load_report, newest_report
 
     form = Format.JSON if json else form
     if schema:

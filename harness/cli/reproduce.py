@@ -134,8 +134,9 @@ def _write(prepared: "Asked", answer: "Answer") -> tuple[str, ...]:
     """Write the answer into the folder of evidence; return what could not be written."""
     from harness.cli.page import PAGE, render_answer_page
     from harness.core.errors import NoVerdictError
+    from harness.files import publish
     from harness.reporters.answer import render_answer_json, render_answer_markdown
-    from harness.store import ANSWER, publish
+    from harness.store import ANSWER
 
     problems: list[str] = []
     renders: dict[str, Callable[[], bytes]] = {
@@ -156,8 +157,8 @@ def _print(
     prepared: "Asked", answer: "Answer", problems: tuple[str, ...], *, as_json: bool
 ) -> None:
     from harness.cli.output import unheard, width_of
+    from harness.files import shown
     from harness.reporters.answer import render_answer, render_answer_json
-    from harness.store import shown
 
     with unheard():
         typer.echo(render_answer(answer, width=width_of(err=as_json)), err=as_json)

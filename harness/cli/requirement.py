@@ -60,8 +60,8 @@ def requirement(
 
 def _print(prepared: "Asked", found: "Requirement", *, as_json: bool) -> None:
     from harness.core.command import NO_SNAPSHOT, knows_snapshot
+    from harness.files import shown
     from harness.reporters.answer import render_requirement, requirement_document
-    from harness.store import shown
 
     inquiry = prepared.inquiry
     text = render_requirement(found, prepared.case.snapshot, inquiry.runs)

@@ -25,6 +25,7 @@ from harness.core.history import lines_of
 from harness.core.repeating import Repeating
 from harness.core.report import Report
 from harness.core.scenario import Scenario
+from harness.files import check_writable, publish, shown
 from harness.history import add_lines, check_history, commit_at
 from harness.orders import OrderMaker
 from harness.profilers.speedscope import render_growth
@@ -39,15 +40,7 @@ from harness.sandbox.choose import choose
 from harness.sandbox.contract import Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
 from harness.snapshots import ProbeMaker, resolve_snapshots
-from harness.store import (
-    Store,
-    baseline_path,
-    check_writable,
-    load_baseline,
-    new_store,
-    publish,
-    shown,
-)
+from harness.store import Store, baseline_path, load_baseline, new_store
 
 MARKDOWN: Final = "report.md"
 JUNIT: Final = "junit.xml"

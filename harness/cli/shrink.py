@@ -61,7 +61,7 @@ def shrink(
     replaced by the file that is tried, {python} by this interpreter.
     """
     from harness.core.errors import InputError
-    from harness.store import check_writable
+    from harness.files import check_writable
 
     wanted = _Wanted(
         snapshot=snapshot,
@@ -241,8 +241,8 @@ def _check_words(text: str) -> tuple[str, ...]:
 
 def _print(result: "Shrinking", runs: Path | None, *, as_json: bool) -> None:
     from harness.cli.output import unheard
+    from harness.files import shown
     from harness.reporters.shrunk import render_shrunk, shrunk_document
-    from harness.store import shown
 
     with unheard():
         typer.echo(render_shrunk(result), err=as_json)

@@ -32,8 +32,8 @@ def show_history(path: Path, form_name: str, output: Path | None) -> int:
     from harness.cli.output import unheard
     from harness.core.errors import InputError
     from harness.core.history import trends_of
+    from harness.files import check_writable, publish
     from harness.history import load_history
-    from harness.store import check_writable, publish
 
     try:
         form = TrendFormat(form_name)

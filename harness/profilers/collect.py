@@ -14,13 +14,13 @@ from harness.core.encoding import encode_json
 from harness.core.errors import NoVerdictError
 from harness.core.profile import Moment, Profile, Profiler, merge_sites
 from harness.core.units import format_bytes
+from harness.files import publish
 from harness.profilers.child import Answer, Bounds, ask
 from harness.profilers.instrument import CAP_BYTES
 from harness.profilers.processes import Process, processes_in, read_traced
 from harness.profilers.reading import Reading
 from harness.profilers.speedscope import render_speedscope
 from harness.profilers.telling import notes_on
-from harness.store import publish
 
 PROFILE: Final = "profile.json"
 SPEEDSCOPE: Final = "speedscope.json"

@@ -21,6 +21,7 @@ from harness.core.report import judge_endings
 from harness.core.run import Purpose, Run
 from harness.core.scenario import Budget
 from harness.core.units import format_bytes
+from harness.files import shown
 from harness.pytest_plugin import inside, recorded
 from harness.pytest_plugin.explain import Explanation, numbers_of, with_profile
 from harness.pytest_plugin.options import inner_options
@@ -28,7 +29,6 @@ from harness.pytest_plugin.terms import Terms
 from harness.pytest_plugin.workshop import Bench, Workshop, name_of
 from harness.sandbox.contract import MountRequest, Order
 from harness.snapshots import resolve_snapshots
-from harness.store import shown
 
 _INSIDE: Final = inside.__file__
 _ORDER: Final = "order.json"

@@ -12,11 +12,11 @@ from harness.core.case import Case, cases_of
 from harness.core.errors import OomproofError
 from harness.core.run import Run
 from harness.core.runtime import takes_what_it_gets
+from harness.files import shown
 from harness.pytest_plugin.explain import PREFIX, Explanation, numbers_of, with_profile
 from harness.pytest_plugin.terms import UNLIMITED
 from harness.pytest_plugin.workshop import Bench, Workshop, name_of, readable_errors
 from harness.snapshots import resolve_snapshots
-from harness.store import shown
 
 _WORKER: Final = "worker"
 

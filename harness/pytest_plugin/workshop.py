@@ -26,6 +26,7 @@ from harness.core.run import Purpose, Run
 from harness.core.scenario import SandboxKind, Scenario, scenario_of
 from harness.core.verdict import verdict_of
 from harness.execution import Executor, as_it_is, leave
+from harness.files import publish
 from harness.inquiry import Inquiry, default_ceiling_bytes
 from harness.orders import OrderMaker
 from harness.profiled_pass import ProfiledPass
@@ -33,7 +34,7 @@ from harness.reporters.markdown import render_markdown
 from harness.sandbox.choose import choose
 from harness.sandbox.contract import Order, Sandbox
 from harness.sandbox.machine import available_memory_bytes, conditions_of
-from harness.store import LATEST, Store, new_store, publish
+from harness.store import LATEST, Store, new_store
 
 MARKDOWN: Final = "report.md"
 # As many as pytest keeps of its own temporary folders.

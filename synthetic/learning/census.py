@@ -195,17 +195,17 @@ class Census:
         }
 
     def numbers(self) -> dict[tuple[int, int, int, int], int]:
-        """Return how many numbers there are by node, flags, detail and characters.
+        """Return how many numbers there are by node, flags, detail and characters; forget these.
 
         The flags are 4 for a minus, 2 for an exponent and 1 for a float.
         """
         found: dict[tuple[int, int, int, int], int] = {}
-        for code, count in self._short_numbers.totals().items():
+        for code, count in self._short_numbers.spent().items():
             rest, characters = divmod(code, _SHORT)
             rest, details = divmod(rest, _SHORT)
             key = (rest // _FLAGS, rest % _FLAGS, details, characters)
             found[key] = found.get(key, 0) + count
-        for code, count in self._long_numbers.totals().items():
+        for code, count in self._long_numbers.spent().items():
             flags = code >> (_CHARACTER_BITS + _DETAIL_BITS)
             details = (code >> _CHARACTER_BITS) & _MOST
             key = (flags // _FLAGS, flags % _FLAGS, details, code & _MOST)

@@ -1,7 +1,6 @@
 """Drafts: the places of a shape, each put together from the nodes that stand for one place."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -10,6 +9,7 @@ from synthetic.learning.bins import bin_of
 from synthetic.learning.distinct_keys import ALL_KEYS, Sample
 from synthetic.learning.histograms import Cell, Cells
 from synthetic.learning.openings import Chains
+from synthetic.learning.sketch import NOTHING_SEEN, Seen
 from synthetic.scan.kinds import KINDS
 from synthetic.shape import Nests
 
@@ -45,7 +45,7 @@ class Draft:
         members: by key; of objects that are no maps.
         elements, values: the place of the elements of arrays, and of the values of maps.
         has_maps: whether the objects are maps.
-        repetitions: of strings and of numbers in the sample.
+        seen_strings, seen_numbers: how many of them are in the sample.
         distinct_keys: about how many different keys the maps have; `keys_sample` are some of them.
         key_uses: about how often each key is there that was met again, the commonest first.
         met_again: how many keys of maps were looked at, and how many of these met again soon.
@@ -65,7 +65,8 @@ class Draft:
     elements: "Draft | None" = None
     values: "Draft | None" = None
     has_maps: bool = False
-    repetitions: tuple[Counter[int], Counter[int]] | None = None
+    seen_strings: Seen = NOTHING_SEEN
+    seen_numbers: Seen = NOTHING_SEEN
     distinct_keys: int = 0
     keys_sample: Sample = ALL_KEYS
     key_uses: Sequence[float] = ()
@@ -82,10 +83,6 @@ class Draft:
     def keys_count(self) -> int:
         """How many keys the maps have."""
         return sum(count for text in self.keys.values() for count, _ in text.lengths.values())
-
-    def seen(self, what: int) -> Counter[int]:
-        """Return how many strings, or numbers, occur how often in the sample."""
-        return Counter() if self.repetitions is None else self.repetitions[what]
 
 
 def less(kinds: Sequence[int], others: Mapping[int, int]) -> tuple[int, ...]:

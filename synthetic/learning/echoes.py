@@ -87,10 +87,12 @@ class Echoes:
             self._echoed.update(hashes.compress(found).tolist())
 
     def close(self) -> None:
-        """Look for the names of the whole tree in what is remembered."""
+        """Look for the names of the whole tree in what is remembered, and forget it."""
         self._learn_names()
         self._look_for(self._waiting[: self._length])
         self._look_for(self._joined)
+        self._waiting = self._joined = self._parts = _NONE
+        self._length = 0
 
     def has(self, name: str) -> bool:
         """Whether a name, or a long part of it, stands in the text as data too."""

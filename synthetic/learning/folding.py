@@ -1,7 +1,6 @@
 """Folding: from the census of a text to the drafts of its places."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -38,7 +37,7 @@ class Settled:
 
 
 def settled(census: Census) -> Settled:
-    """Return the drafts of a census, with all that was counted in them."""
+    """Return the drafts of a census, with all that was counted in them, which it forgets."""
     numbers = census.numbers()
     table = _table(census, numbers)
     grouping = grouped(census.tree, table)
@@ -57,10 +56,12 @@ def settled(census: Census) -> Settled:
             draft.objects = cells
         else:
             draft.arrays = cells
-    for owner, seen in census.sketch.repetitions(places, 2).items():
+    for owner, seen in census.sketch.seen(places, 2).items():
         draft = _of(of_nodes, owner // 2)
-        draft.repetitions = draft.repetitions or (Counter(), Counter())
-        draft.repetitions[owner % 2].update(seen)
+        if owner % 2:
+            draft.seen_numbers = seen
+        else:
+            draft.seen_strings = seen
     _put_encounters(census, grouping, places)
     counts = [int(table.take(nodes, axis=0).sum()) for _, _, nodes in grouping.data]
     put_keys(census, grouping, places, counts)
@@ -84,7 +85,7 @@ def _of(of_nodes: list[Draft | None], node: int) -> Draft:
 def _table(census: Census, numbers: Mapping[tuple[int, int, int, int], int]) -> Table:
     """Return how many values there are, by node and by kind."""
     table = np.zeros((len(census.tree), KINDS), np.intp)
-    for code, count in census.others.totals().items():
+    for code, count in census.others.spent().items():
         table[divmod(code, KINDS)] += count
     for (node, flags, _, _), count in numbers.items():
         table[node, FLOAT if flags & IS_FLOAT else INTEGER] += count

@@ -60,13 +60,13 @@ class Histogram:
         parts = [
             (codes // bins, counts)
             for tally, bins in ((self._exact, EXACT_BINS), (self._wide, BINS))
-            for codes, counts in [arrays_of(tally)]
+            for codes, counts in [_arrays_of(tally.totals())]
         ]
         owners, counts = zip(*parts, strict=True)
         return np.concatenate(owners), np.concatenate(counts)
 
     def cells(self, places: Places) -> dict[int, dict[int, Cell]]:
-        """Return the cells of each owner, those of all nodes of a place as one.
+        """Return the cells of each owner, those of all nodes of a place as one; forget these.
 
         `places` are by node: one of the nodes of its place.
         """
@@ -85,11 +85,11 @@ class Histogram:
 
 
 def totals_by_place(tally: Totals, stride: int, places: Places) -> dict[int, int]:
-    """Return the totals of a tally's codes, those of all nodes of a place added up.
+    """Return the totals of a tally's codes, those of all nodes of a place added up; it is spent.
 
     A node has `stride` codes; `places` are by node: one of the nodes of its place.
     """
-    codes, numbers = arrays_of(tally)
+    codes, numbers = _arrays_of(tally.spent())
     nodes, rests = np.divmod(codes, stride)
     codes = places.take(nodes) * stride + rests
     found, spots = np.unique(codes, return_inverse=True)
@@ -98,8 +98,7 @@ def totals_by_place(tally: Totals, stride: int, places: Places) -> dict[int, int
     return dict(zip(found.tolist(), sums.tolist(), strict=True))
 
 
-def arrays_of(tally: Totals) -> tuple[Places, Places]:
-    """Return the codes of a tally, and the total of each."""
-    totals = tally.totals()
+def _arrays_of(totals: Mapping[int, int]) -> tuple[Places, Places]:
+    """Return the codes of totals, and the total of each."""
     codes = np.fromiter(totals.keys(), np.intp, len(totals))
     return codes, np.fromiter(totals.values(), np.intp, len(totals))

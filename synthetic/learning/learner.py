@@ -126,8 +126,11 @@ class Learner:
             yield piece
 
     def shape(self, *, rename_keys: bool) -> Shape:
-        """Return the shape of what was read."""
+        """Return the shape of what was read; nothing can be read after this."""
         census = self._census
+        self._scanner.close()
+        census.tree.close()
+        census.echoes.close()
         drafts = settled(census)
         findings = self._findings(self._names(drafts.data, rename_keys=rename_keys))
         _hang(drafts, findings, census.openings.deepest - DEEPEST)
@@ -141,7 +144,6 @@ class Learner:
     def _names(self, data: Collection[str], *, rename_keys: bool) -> Callable[[str], str]:
         """Return what gives keys their names in the shape: others to those that are data too."""
         names, echoes = Names(), self._census.echoes
-        echoes.close()
 
         def name_of(key: str) -> str:
             is_data = len(key) >= LEAST and (key in data or echoes.has(key))

@@ -1,6 +1,6 @@
 """The sketch: about how many different strings, numbers or keys each place has, from a sample."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,24 @@ _MOST: Final = 1 << 16
 """So many values are remembered, by their hashes alone."""
 _WORDS: Final = 16
 """Values that have so many words of 8 bytes, their length and their end in common are the same."""
-STRINGS: Final = 0
-NUMBERS: Final = 1
+
+
+class Seen(NamedTuple):
+    """What a sample has of one owner.
+
+    Attributes:
+        sampled: how many values.
+        once: how many of them are there once.
+        again: how many different ones of the others.
+
+    """
+
+    sampled: int
+    once: int
+    again: int
+
+
+NOTHING_SEEN: Final = Seen(0, 0, 0)
 
 
 class Sketch:
@@ -87,8 +103,8 @@ class Sketch:
         step = self._stride // stride
         self._joined = owners[::step], hashes[::step]
 
-    def repetitions(self, places: Places, owners_of_node: int) -> dict[int, dict[int, int]]:
-        """Return, by owner, how many values occur how often in the sample: count by times.
+    def seen(self, places: Places, owners_of_node: int) -> dict[int, Seen]:
+        """Return, by owner, what the sample has of it.
 
         `places` are by node: one of the nodes of its place, whose owner counts for all of these.
         """
@@ -101,25 +117,26 @@ class Sketch:
         begins[1:] = (owners[1:] != owners[:-1]) | (hashes[1:] != hashes[:-1])
         firsts = np.flatnonzero(begins)
         times = np.diff(np.append(firsts, len(owners)))
-        found: dict[int, dict[int, int]] = {}
-        for owner, time in zip(owners.take(firsts).tolist(), times.tolist(), strict=True):
-            mine = found.setdefault(owner, {})
-            mine[time] = mine.get(time, 0) + 1
-        return found
+        owners, starts = np.unique(owners.take(firsts), return_index=True)
+        if not len(owners):
+            return {}
+        sampled = np.add.reduceat(times, starts)
+        once = np.add.reduceat(times == 1, starts, dtype=np.intp)
+        again = np.diff(np.append(starts, len(times))) - once
+        found = zip(sampled.tolist(), once.tolist(), again.tolist(), strict=True)
+        return dict(zip(owners.tolist(), map(Seen._make, found), strict=True))
 
 
-def distinct_of(repetitions: dict[int, int], count: int) -> int:
+def distinct_of(seen: Seen, count: int) -> int:
     """Estimate how many different values there are among `count`, from a sample of them.
 
     Values seen once in the sample stand for others unseen, those seen again hardly do
     (the estimator GEE of Charikar and others, "Towards estimation error guarantees for distinct
     values", 2000).
     """
-    sampled = sum(times * number for times, number in repetitions.items())
+    sampled, once, again = seen
     if not sampled:
         return count
-    once = repetitions.get(1, 0)
-    again = sum(repetitions.values()) - once
     scale = max(1.0, count / sampled)
     if once > 0.9 * sampled:
         return count

@@ -46,6 +46,12 @@ class Tally:
         self._flush()
         return self._counts
 
+    def spent(self) -> dict[int, int]:
+        """Return the totals and forget them; this tally counts no more."""
+        totals, self._counts = self.totals(), {}
+        self._waiting = self._waiting[:0].copy()
+        return totals
+
     def merge(self, totals: dict[int, int]) -> None:
         """Take in the totals of another tally."""
         _merge(self._counts, totals.keys(), totals.values())
@@ -91,6 +97,12 @@ class Sums:
         """Return the sum of each code."""
         self._flush()
         return self._totals
+
+    def spent(self) -> dict[int, int]:
+        """Return the sums and forget them; these add up no more."""
+        totals, self._totals = self.totals(), {}
+        self._waiting = self._waiting[:, :0].copy()
+        return totals
 
     def merge(self, totals: dict[int, int]) -> None:
         """Take in the totals of other sums."""

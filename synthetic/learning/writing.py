@@ -12,7 +12,7 @@ from synthetic.learning.giants import Large
 from synthetic.learning.histograms import Cells
 from synthetic.learning.key_sets import Found
 from synthetic.learning.openings import Chains
-from synthetic.learning.sketch import NUMBERS, STRINGS, distinct_of
+from synthetic.learning.sketch import Seen, distinct_of
 from synthetic.scan.kinds import FALSE, NULL, OPEN_ARRAY, OPEN_OBJECT, TRUE
 from synthetic.shape import (
     Arrays,
@@ -89,7 +89,7 @@ def _strings(draft: Draft, findings: Findings) -> Strings:
     texts = _texts(draft.strings, giants, findings)
     return Strings(
         texts=texts,
-        distinct=_distinct(draft.seen(STRINGS), draft.strings),
+        distinct=_unless_all(draft.seen_strings, _number_of(draft.strings)),
     )
 
 
@@ -117,11 +117,7 @@ def _texts(
     return tuple(found)
 
 
-def _distinct(seen: Counter[int], strings: Mapping[int, TextDraft]) -> int | None:
-    return _unless_all(seen, _number_of(strings))
-
-
-def _unless_all(seen: Counter[int], count: int) -> int | None:
+def _unless_all(seen: Seen, count: int) -> int | None:
     distinct = distinct_of(seen, count)
     return None if distinct > _HARDLY_REPEATED * count else distinct
 
@@ -147,7 +143,7 @@ def _numbers(draft: Draft) -> Numbers:
     return Numbers(
         integers=tuple(integers),
         floats=tuple(floats),
-        distinct=_unless_all(draft.seen(NUMBERS), sum(draft.numbers.values())),
+        distinct=_unless_all(draft.seen_numbers, sum(draft.numbers.values())),
     )
 
 
@@ -290,7 +286,8 @@ def nests_of(deeper: Draft, count: int, levels: int, findings: Findings) -> Nest
         kinds=less(deeper.kinds, {OPEN_ARRAY: arrays, OPEN_OBJECT: objects}),
         strings=deeper.strings,
         numbers=deeper.numbers,
-        repetitions=deeper.repetitions,
+        seen_strings=deeper.seen_strings,
+        seen_numbers=deeper.seen_numbers,
     )
     return Nests(
         count=count,

@@ -18,7 +18,7 @@ class _Head(msgspec.Struct):
     schema: int
 
 
-def read_shape(text: bytes) -> Shape:
+def read_shape(text: bytes | bytearray) -> Shape:
     """Return the shape that a text holds.
 
     Raises ShapeError with where and what is wrong first, if it is no shape or does not agree.

@@ -177,6 +177,10 @@ class PathTree:
         """Take a node's objects for maps, as another tree does."""
         self._is_map[node] = True
 
+    def close(self) -> None:
+        """Give back the memory that finds the nodes of values: it is asked for no more of these."""
+        self._table = NodeTable()
+
     def values_of(self, block: Block) -> Values:
         """Return the values of the next block of the text."""
         containers = block.containers

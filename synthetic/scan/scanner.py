@@ -166,6 +166,10 @@ class Scanner:
         self._keep(text, tokens.end, tokens.unfinished_at)
         return block
 
+    def close(self) -> None:
+        """Give back the memory that only reading takes; nothing can be read after this."""
+        self._marks = Marks()
+
     def is_behind_comma(self, contexts: Kinds) -> bool:
         """Whether all was scanned, a comma came last, and just this is open."""
         is_done = not self._carry and self._long is None and self._before is Kind.COMMA

@@ -52,7 +52,7 @@ def write(path: Path, shape: str, size_bytes: int) -> None:
         sink.writelines(generate(shape, size_bytes=size_bytes, seed=7))
 
 
-def write_twin(document: bytes, size_bytes: int) -> None:
+def write_twin(document: bytes | bytearray, size_bytes: int) -> None:
     with Path("/dev/null").open("wb") as sink:
         sink.writelines(of_document(document, name="twin").chunks(size_bytes=size_bytes, seed=7))
 

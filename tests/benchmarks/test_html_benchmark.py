@@ -26,8 +26,9 @@ from harness.core.run import Output, Run
 from harness.core.scaling import scaling_laws
 from harness.core.sites import CaseProfile, site_table
 from harness.core.verdict import verdict_of
+from harness.files import publish
 from harness.reporters.document import render_json
-from harness.store import REPORT, new_store, publish
+from harness.store import REPORT, new_store
 
 RUNS: Final = 1000
 SAMPLES: Final = 300

@@ -14,7 +14,8 @@ from harness.core.peaks import Sample
 from harness.core.report import SCHEMA, Report
 from harness.core.run import Output, Run
 from harness.core.verdict import Verdict
-from harness.store import REPORT, Store, load_report, new_store, newest_report, publish
+from harness.files import publish
+from harness.store import REPORT, Store, load_report, new_store, newest_report
 
 Runs = Callable[..., Run]
 SAMPLES = (

@@ -20,8 +20,9 @@ from harness.core.run import Output, Run
 from harness.core.scaling import scaling_laws
 from harness.core.sites import CaseProfile, site_table
 from harness.core.verdict import Verdict
+from harness.files import publish
 from harness.reporters.document import render_json
-from harness.store import REPORT, Store, new_store, publish
+from harness.store import REPORT, Store, new_store
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,9 @@ from harness.core.baseline import Baseline, BaselineEntry
 from harness.core.conditions import Conditions
 from harness.core.report import Report
 from harness.core.run import Run
+from harness.files import publish
 from harness.reporters.document import render_json
-from harness.store import REPORT, new_store, publish, save_baseline
+from harness.store import REPORT, new_store, save_baseline
 
 Command = Callable[..., Any]
 Reports = Callable[..., Report]

@@ -12,8 +12,9 @@ from harness.core.report import Report
 from harness.core.run import Run
 from harness.core.sites import CaseProfile, SiteRow, SiteTable
 from harness.core.verdict import Verdict
+from harness.files import publish
 from harness.reporters.document import render_json
-from harness.store import REPORT, new_store, publish
+from harness.store import REPORT, new_store
 
 Command = Callable[..., Any]
 Runs = Callable[..., Run]

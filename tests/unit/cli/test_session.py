@@ -9,7 +9,7 @@ from harness.cli.progress import EventLines
 from harness.cli.session import Request, _snapshots, cache_folder, stopping
 from harness.core.errors import InputError, InterruptedRunError
 from harness.core.scenario import Scenario
-from harness.store import shown
+from harness.files import shown
 
 
 def test_the_cache_is_where_the_desktop_says(

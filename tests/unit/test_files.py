@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.errors import InputError, NoVerdictError
-from harness.store import check_writable, publish, replacing
+from harness.files import check_writable, publish, replacing
 
 
 @contextlib.contextmanager
